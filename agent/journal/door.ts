@@ -1,0 +1,67 @@
+import type { AllocationSpec } from '../../protocol/wire/spec.ts'
+import type { AgentEvent, NewAgentEvent } from '../../protocol/wire/events.ts'
+
+/**
+ * The agent's disk: what it intended, before it did it, and what the master has yet to commit. One SQLite file,
+ * synchronous FULL; every call returns after the commit. Rebuildable from Docker's labels and the master.
+ */
+export interface Journal {
+  /** Life number: 1 at first, raised whenever the file had to be made anew. */
+  readonly inc: number
+  allocations(): JournalAllocation[]
+  allocation(alloc: string): JournalAllocation | null
+  putAllocation(row: JournalAllocation): void
+  removeAllocation(alloc: string): void
+  /** Highest epoch ever accepted for the task; 0 = none. A start with a lower or equal one is refused. */
+  highestEpoch(task: string): number
+  checkpoints(alloc: string): JournalCheckpoint[]
+  putCheckpoint(row: JournalCheckpoint): void
+  /** Cursor of a file the agent follows (metrics), byte offset; 0 when unknown. */
+  fileCursor(alloc: string): number
+  getMeta(key: string): string | null
+  setMeta(key: string, value: string): void
+  /** Several writes, one commit. */
+  transaction<T>(body: (tx: JournalTransaction) => T): T
+  outbox: Outbox
+}
+
+export interface JournalTransaction {
+  putAllocation(row: JournalAllocation): void
+  putCheckpoint(row: JournalCheckpoint): void
+  setFileCursor(alloc: string, offset: number): void
+  append(event: NewAgentEvent): void
+}
+
+/** Phase is the last durable step taken; the executor looks at Docker for what came of a step under way. */
+export interface JournalAllocation {
+  alloc: string
+  epoch: number
+  specDigest: string
+  spec: AllocationSpec
+  phase: 'accepted' | 'restored' | 'created' | 'started' | 'exited' | 'drained'
+  containerId: string | null
+  preemptAt: number | null
+  stopAt: number | null
+  acceptedAt: number
+}
+
+export interface JournalCheckpoint {
+  alloc: string
+  uuid: string
+  ordinal: number
+  steps: number
+  /** directory name below the checkpoint directory, `step-<n>` */
+  directory: string
+  state: 'declared' | 'uploaded' | 'failed'
+}
+
+/** Append-only; `append` gives the seq and returns after fsync. Wakes the sender. */
+export interface Outbox {
+  append(event: NewAgentEvent): number
+  /** Entries after `seq`, in order, at most `limit`. */
+  after(seq: number, limit: number): AgentEvent[]
+  /** Deletes entries up to and with `seq`: the master has committed them. */
+  acknowledge(seq: number): void
+  depth(): number
+  onAppend(listener: () => void): void
+}

@@ -1,0 +1,45 @@
+import type { AllocationSpec } from '../../protocol/wire/spec.ts'
+
+/**
+ * The side work of one allocation while its container lives and drains: gateway, log shipping, metrics file,
+ * checkpoint streaming. The reconcile loop calls it; everything it learns goes to the outbox.
+ */
+export interface Attendant {
+  /** Brings the checkpoint of `spec.restore` into `paths.restored`, verified; falls to the previous one is the master's work. */
+  restore(spec: AllocationSpec, paths: AllocationPaths, signal: AbortSignal): Promise<RestoreResult>
+  /** Begins, or after a restart of the agent takes up again, the side work. Idempotent per allocation. */
+  attach(running: RunningContainer): void
+  /** Creates the preemption file and answers waiting preemption polls. Idempotent. */
+  preempt(alloc: string): void
+  /**
+   * The container is gone: last metrics, last checkpoints, last log line. Resolves when every declared checkpoint is
+   * uploaded or failed and the master has committed the last line. Survives outages of any length; aborts with `signal`.
+   */
+  drain(exited: ExitedContainer, signal: AbortSignal): Promise<void>
+  /** Stops everything for the allocation and forgets it; bytes on disk are the caller's. */
+  detach(alloc: string): Promise<void>
+  close(): Promise<void>
+}
+
+/** Host paths of one allocation; `run` is mounted at /run/drover in the container. */
+export interface AllocationPaths {
+  root: string
+  run: string
+  checkpoints: string
+  restored: string
+  metricsFile: string
+  preemptFile: string
+}
+
+export interface RunningContainer {
+  spec: AllocationSpec
+  paths: AllocationPaths
+  containerId: string
+  /** of the container's first process, for its network namespace */
+  pid: number
+  /** Docker's json-file */
+  logPath: string
+}
+
+export type ExitedContainer = Omit<RunningContainer, 'pid'>
+export type RestoreResult = { ok: true; bytes: number } | { ok: false; transient: boolean; error: string }

@@ -1,0 +1,45 @@
+/**
+ * Keys of the bucket (DESIGN section 7), the same for agent and master: a format that outlives both.
+ * `<prefix>/<cluster>/experiments/<id>-<slug>/trials/<id>/checkpoints/...`
+ */
+export function clusterRoot(prefix: string, cluster: string): string {
+  return join(prefix, cluster)
+}
+
+export function clusterKey(prefix: string, cluster: string): string {
+  return join(clusterRoot(prefix, cluster), 'cluster.json')
+}
+
+/** `slug` is frozen when the experiment is made, so that a rename moves nothing. */
+export function trialRoot(prefix: string, cluster: string, experiment: { id: number; slug: string }, trial: number): string {
+  return join(clusterRoot(prefix, cluster), 'experiments', `${experiment.id}-${experiment.slug}`, 'trials', String(trial))
+}
+
+/** Where the bytes of one attempt's checkpoint go, by the agent. Determined's storage prefix is `attemptRoot`. */
+export function attemptRoot(root: string, epoch: number, ordinal: number): string {
+  return join(root, 'checkpoints', `e${epoch}-${ordinal}`)
+}
+
+export function checkpointPrefix(root: string, epoch: number, ordinal: number, uuid: string): string {
+  return join(attemptRoot(root, epoch, ordinal), uuid)
+}
+
+export function manifestKey(prefix: string): string {
+  return join(prefix, MANIFEST)
+}
+
+/** What a person browses: written by the master, after the commit. */
+export function pointerKey(root: string, steps: number, uuid: string): string {
+  return join(root, 'checkpoints', `${String(steps).padStart(12, '0')}-${uuid}.json`)
+}
+
+export const MANIFEST = 'manifest.json'
+
+export function slugOf(name: string): string {
+  const slug = name.toLowerCase().normalize('NFKD').replace(/[^a-z0-9]+/g, '-').replace(/^-+|-+$/g, '').slice(0, 40)
+  return slug.replace(/-+$/, '') || 'experiment'
+}
+
+function join(...parts: string[]): string {
+  return parts.map((part) => part.replace(/^\/+|\/+$/g, '')).filter((part) => part !== '').join('/')
+}

@@ -1,0 +1,109 @@
+import Type from 'typebox'
+import { EXIT_KINDS } from '../words/failures.ts'
+import { AllocationIdText, Digest, Millis, Text, Uuid } from './scalars.ts'
+
+/**
+ * The agent's outbox. Each entry carries a seq, contiguous from 1 within (agent, inc). The master applies
+ * seq = last + 1 in one transaction with the cursor, and answers after the commit.
+ */
+const base = { seq: Type.Integer({ minimum: 1 }), t: Millis, alloc: AllocationIdText }
+
+/** The allocation has come to this state. */
+export const StateEvent = Type.Object({
+  ...base,
+  kind: Type.Literal('state'),
+  state: Type.Union((['PULLING', 'RESTORING', 'STARTING', 'RUNNING'] as const).map((s) => Type.Literal(s))),
+  containerId: Type.Optional(Text(128)),
+})
+
+/** A line of the agent's own for the task log, e.g. pull progress or why a restore failed. */
+export const NoteEvent = Type.Object({
+  ...base,
+  kind: Type.Literal('note'),
+  level: Type.Union((['INFO', 'WARNING', 'ERROR'] as const).map((s) => Type.Literal(s))),
+  text: Text(8192),
+})
+
+/** Metric values are numbers or the strings NaN, Infinity, -Infinity, or any JSON below them. */
+export const MetricsEvent = Type.Object({
+  ...base,
+  kind: Type.Literal('metrics'),
+  reports: Type.Array(
+    Type.Object({ group: Text(128), steps: Type.Integer({ minimum: 0 }), t: Millis, values: Type.Record(Type.String(), Type.Unknown()) }),
+    { minItems: 1, maxItems: 512 },
+  ),
+})
+
+/** Share of the work done, 0 to 1. */
+export const ProgressEvent = Type.Object({ ...base, kind: Type.Literal('progress'), progress: Type.Number({ minimum: 0, maximum: 1 }) })
+
+/** A checkpoint directory was renamed to `step-<n>` (or reported): from here on the seal waits for it. */
+export const CheckpointDeclaredEvent = Type.Object({
+  ...base,
+  kind: Type.Literal('checkpoint-declared'),
+  uuid: Uuid,
+  ordinal: Type.Integer({ minimum: 1 }),
+  steps: Type.Integer({ minimum: 0 }),
+})
+
+/** All bytes and the manifest are in the bucket under the key that master and agent both derive. */
+export const CheckpointUploadedEvent = Type.Object({
+  ...base,
+  kind: Type.Literal('checkpoint-uploaded'),
+  uuid: Uuid,
+  ordinal: Type.Integer({ minimum: 1 }),
+  steps: Type.Integer({ minimum: 0 }),
+  /** SHA-256 of manifest.json */
+  manifest: Digest,
+  files: Type.Integer({ minimum: 0 }),
+  bytes: Type.Integer({ minimum: 0 }),
+  metadata: Type.Record(Type.String(), Type.Unknown()),
+})
+
+export const CheckpointFailedEvent = Type.Object({ ...base, kind: Type.Literal('checkpoint-failed'), uuid: Uuid, error: Text(4096) })
+
+/** The container is gone (or never came): slots are free, DRAINING begins. */
+export const ExitEvent = Type.Object({
+  ...base,
+  kind: Type.Literal('exit'),
+  exit: Type.Union(EXIT_KINDS.map((k) => Type.Literal(k))),
+  /** absent when no container ever ran */
+  code: Type.Optional(Type.Integer()),
+  oomKilled: Type.Boolean(),
+  startedAt: Type.Optional(Millis),
+  endedAt: Millis,
+  /** what happened and, where it is the user's to mend, the cure */
+  text: Text(4096),
+})
+
+/** Logs are committed to their end and every declared checkpoint is uploaded or failed. */
+export const DrainedEvent = Type.Object({ ...base, kind: Type.Literal('drained') })
+
+/** The harness saw the preemption request. */
+export const PreemptAckEvent = Type.Object({ ...base, kind: Type.Literal('preempt-ack') })
+
+export const AgentEvent = Type.Union([
+  StateEvent, NoteEvent, MetricsEvent, ProgressEvent, CheckpointDeclaredEvent, CheckpointUploadedEvent,
+  CheckpointFailedEvent, ExitEvent, DrainedEvent, PreemptAckEvent,
+])
+export type AgentEvent = Type.Static<typeof AgentEvent>
+export type AgentEventKind = AgentEvent['kind']
+/** As handed to the outbox, before it gives the seq. */
+export type NewAgentEvent = DistributiveOmit<AgentEvent, 'seq'>
+type DistributiveOmit<T, K extends keyof never> = T extends unknown ? Omit<T, K> : never
+
+/** Agent -> master on `.evt`: consecutive entries, at most 512 and 900 kB of JSON. */
+export const EventBatch = Type.Object({
+  v: Type.Literal(1),
+  inc: Type.Integer({ minimum: 1 }),
+  events: Type.Array(Type.Unknown(), { minItems: 1, maxItems: 512 }),
+})
+export type EventBatch = Type.Static<typeof EventBatch>
+
+/** `applied`: highest seq committed for (agent, inc); the agent deletes up to it and goes on from it. */
+export const EventReply = Type.Union([
+  Type.Object({ v: Type.Literal(1), ok: Type.Literal(true), store: Text(64), applied: Type.Integer({ minimum: 0 }) }),
+  /** transient: try again later, nothing was applied */
+  Type.Object({ v: Type.Literal(1), ok: Type.Literal(false), store: Text(64), error: Text(1024) }),
+])
+export type EventReply = Type.Static<typeof EventReply>

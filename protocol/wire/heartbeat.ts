@@ -1,0 +1,81 @@
+import Type from 'typebox'
+import { ALLOCATION_STATES, WANTS } from '../words/states.ts'
+import { AllocationIdText, Digest, IdText, Text } from './scalars.ts'
+
+/** One GPU, one MIG device, or one CPU slot. Memory in MiB. */
+export const Slot = Type.Object({
+  id: IdText,
+  kind: Type.Union([Type.Literal('cuda'), Type.Literal('mig'), Type.Literal('cpu')]),
+  uuid: Text(128),
+  brand: Text(256),
+  memoryMib: Type.Integer({ minimum: 0 }),
+  index: Type.Integer({ minimum: 0 }),
+})
+export type Slot = Type.Static<typeof Slot>
+
+/** What the agent holds of one allocation, from its journal and Docker. */
+export const Held = Type.Object({
+  alloc: AllocationIdText,
+  state: Type.Union(ALLOCATION_STATES.map((s) => Type.Literal(s))),
+  containerId: Type.Optional(Text(128)),
+})
+export type Held = Type.Static<typeof Held>
+
+export const Inventory = Type.Object({
+  hostname: Text(256),
+  version: Text(64),
+  bootId: Text(64),
+  kernel: Text(256),
+  os: Text(256),
+  cpus: Type.Integer({ minimum: 0 }),
+  memoryMib: Type.Integer({ minimum: 0 }),
+  diskFreeMib: Type.Integer({ minimum: 0 }),
+  docker: Text(64),
+  driver: Type.Union([Text(64), Type.Null()]),
+  instanceId: Type.Union([Text(64), Type.Null()]),
+  instanceType: Type.Union([Text(64), Type.Null()]),
+  slots: Type.Array(Slot, { maxItems: 256 }),
+  held: Type.Array(Held, { maxItems: 1024 }),
+})
+export type Inventory = Type.Static<typeof Inventory>
+
+/** Agent -> master, each 5 s and on a poke. `inventory` only when its hash changed or the master asked. */
+export const Heartbeat = Type.Object({
+  v: Type.Literal(1),
+  /** Life number of the agent's journal: raised when the journal is made anew. */
+  inc: Type.Integer({ minimum: 1 }),
+  /** Store incarnation the agent last heard of; null at first. */
+  store: Type.Union([Text(64), Type.Null()]),
+  /** Generation of the desired state the agent holds; 0 = none. */
+  have: Type.Integer({ minimum: 0 }),
+  inventoryHash: Digest,
+  inventory: Type.Optional(Inventory),
+  outbox: Type.Integer({ minimum: 0 }),
+})
+export type Heartbeat = Type.Static<typeof Heartbeat>
+
+/** One allocation as the master wants it on this agent; the spec is fetched once by digest. */
+export const Desired = Type.Object({
+  alloc: AllocationIdText,
+  want: Type.Union(WANTS.map((w) => Type.Literal(w))),
+  /** absent only with `discard` */
+  spec: Type.Optional(Digest),
+  /** why, for `preempt`, `stop`, `kill`, `discard`: shown in the task log */
+  reason: Type.Optional(Text(512)),
+})
+export type Desired = Type.Static<typeof Desired>
+
+/** The whole desired state of the agent, never a change to it. Absence means nothing: see `discard`. */
+export const HeartbeatReply = Type.Union([
+  Type.Object({ v: Type.Literal(1), kind: Type.Literal('same'), store: Text(64), needInventory: Type.Boolean() }),
+  Type.Object({
+    v: Type.Literal(1),
+    kind: Type.Literal('desired'),
+    store: Text(64),
+    needInventory: Type.Boolean(),
+    generation: Type.Integer({ minimum: 1 }),
+    desired: Type.Array(Desired, { maxItems: 2048 }),
+  }),
+  Type.Object({ v: Type.Literal(1), kind: Type.Literal('refused'), store: Text(64), error: Text(1024) }),
+])
+export type HeartbeatReply = Type.Static<typeof HeartbeatReply>
