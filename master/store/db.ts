@@ -1,0 +1,30 @@
+import { Kysely, Migrator, PostgresDialect, sql, type Migration } from 'kysely'
+import pg from 'pg'
+import * as init from './migrations/0001-init.ts'
+import type { Database } from './schema.ts'
+
+export type Db = Kysely<Database>
+
+/** Applied in this order, each once, each in a transaction. A name is never reused. */
+const MIGRATIONS: Readonly<Record<string, { up: string }>> = { '0001-init': init }
+
+pg.types.setTypeParser(pg.types.builtins.INT8, Number)
+
+/** Pool of at most `max` connections; statements are cut off after 30 s. Errors of idle connections go to `onError`. */
+export function openDb(url: string, options: { max: number; applicationName: string; onError: (error: Error) => void }): Db {
+  const pool = new pg.Pool({ connectionString: url, max: options.max, application_name: options.applicationName, statement_timeout: 30_000, connectionTimeoutMillis: 5_000, keepAlive: true })
+  pool.on('error', options.onError)
+  return new Kysely<Database>({ dialect: new PostgresDialect({ pool }) })
+}
+
+/** Brings the tables to the newest version; two masters that start together wait for each other. */
+export async function migrate(db: Db): Promise<void> {
+  const migrator = new Migrator({ db, provider: { getMigrations: () => Promise.resolve(toMigrations()) } })
+  const { error } = await migrator.migrateToLatest()
+  if (error) throw new Error('the database could not be brought to the newest version', { cause: error })
+}
+
+function toMigrations(): Record<string, Migration> {
+  const entries = Object.entries(MIGRATIONS).map(([name, { up }]) => [name, { up: (db: Kysely<unknown>) => sql.raw(up).execute(db).then(() => undefined) }])
+  return Object.fromEntries(entries) as Record<string, Migration>
+}
