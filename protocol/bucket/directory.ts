@@ -8,7 +8,7 @@ import { listBelow } from './directory-list.ts'
 import { writeWhole } from './directory-write.ts'
 import { BucketError, type Bucket, type TransferOptions } from './door.ts'
 import { checkKey } from './key.ts'
-import { storageUrl } from './storage-url.ts'
+import { storageUrl } from './url.ts'
 
 const CHUNK_BYTES = 1024 * 1024
 

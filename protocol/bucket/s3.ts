@@ -9,7 +9,7 @@ import { retried } from './retry.ts'
 import { createS3Client, type S3Storage } from './s3-client.ts'
 import { downloadFile, readBody } from './s3-download.ts'
 import { uploadFile, type S3Transfer } from './s3-upload.ts'
-import { storageUrl } from './storage-url.ts'
+import { storageUrl } from './url.ts'
 
 /** Small requests are tried this often, about ten seconds; the callers have loops of their own. */
 const ATTEMPTS = 6

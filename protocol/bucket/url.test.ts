@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { storageFromUrl, storageUrl } from './storage-url.ts'
+import { storageFromUrl, storageUrl } from './url.ts'
 
 test.each([
   ['s3://my-bucket', { type: 's3', bucket: 'my-bucket', prefix: '', endpoint: null, region: null }],
