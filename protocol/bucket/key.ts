@@ -3,6 +3,8 @@ import { BucketError } from './door.ts'
 /** Longest key S3 takes, in bytes of UTF-8; the directory bucket holds itself to it too. */
 const KEY_BYTES_MAX = 1024
 const SEGMENT_BYTES_MAX = 255
+/** S3 takes them, but its listings are XML and cannot show them. */
+const CONTROL = /\p{Cc}/u
 /** Objects under construction in a directory bucket; no key may look like one. */
 export const TEMPORARY = '.drover-tmp-'
 
@@ -20,7 +22,7 @@ export function checkKey(key: string): string {
 export function keyMistake(key: string): string | null {
   if (key === '') return 'is empty'
   if (Buffer.byteLength(key) > KEY_BYTES_MAX) return `is longer than ${KEY_BYTES_MAX} bytes`
-  if (key.includes('\0')) return 'holds a NUL character'
+  if (CONTROL.test(key)) return 'holds a control character'
   if (!key.isWellFormed()) return 'is not valid Unicode'
   for (const segment of key.split('/')) {
     if (segment === '') return 'starts or ends with / or holds //'

@@ -4,9 +4,9 @@ import { BucketError, type BucketErrorKind } from './door.ts'
 const BY_NAME: Readonly<Record<string, BucketErrorKind>> = {
   NoSuchKey: 'missing',
   NotFound: 'missing',
-  NoSuchBucket: 'missing',
   PreconditionFailed: 'exists',
   AccessDenied: 'denied',
+  NoSuchBucket: 'denied',
   InvalidAccessKeyId: 'denied',
   SignatureDoesNotMatch: 'denied',
   KeyTooLongError: 'denied',

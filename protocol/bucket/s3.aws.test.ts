@@ -144,7 +144,7 @@ describe.skipIf(endpoint === '')('S3', () => {
   test('errors are named: no such bucket, nobody there', async () => {
     const signal = AbortSignal.timeout(30_000)
     const none = openAt(endpoint, 'drover-test-none')
-    await expect(none.putBytes('a', Buffer.from('x'), { signal, create: false })).rejects.toMatchObject({ kind: 'missing', message: expect.stringContaining('NoSuchBucket') })
+    await expect(none.putBytes('a', Buffer.from('x'), { signal, create: false })).rejects.toMatchObject({ kind: 'denied', message: expect.stringContaining('NoSuchBucket') })
     none.close()
     const dead = openAt('http://127.0.0.1:9', 'b')
     await expect(dead.head('a', { signal })).rejects.toMatchObject({ kind: 'transient', message: expect.stringContaining('ECONNREFUSED') })

@@ -14,7 +14,7 @@ const manifestCheck = Compile(Manifest)
 export type Verified =
   /** `resources`: name -> size in bytes, manifest.json itself aside */
   | { ok: true; manifest: Manifest; resources: Record<string, number>; bytes: number }
-  /** transient: the bucket gave no answer, look again later */
+  /** transient: the bucket gave no answer or refuses the reader (whose cure is not the checkpoint's): look again later */
   | { ok: false; transient: boolean; error: string }
 
 /**
@@ -29,7 +29,7 @@ export async function verifyCheckpoint(bucket: Bucket, prefix: string, expectMan
   } catch (error) {
     signal.throwIfAborted()
     if (!(error instanceof BucketError)) throw error
-    return { ok: false, transient: error.kind === 'transient' || error.kind === 'throttled', error: error.message }
+    return { ok: false, transient: error.kind === 'transient' || error.kind === 'throttled' || error.kind === 'denied', error: error.message }
   }
 }
 
