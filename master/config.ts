@@ -3,7 +3,7 @@ import { isAbsolute } from 'node:path'
 import { parse } from 'yaml'
 import type { Storage } from '../protocol/wire/spec.ts'
 import type { LogLevel } from '../protocol/kit/log.ts'
-import { storageFromUrl } from '../protocol/bucket/open.ts'
+import { storageFromUrl } from '../protocol/bucket/url.ts'
 import { readTree, type Tree } from './config-tree.ts'
 import { storageFromTree } from './config-storage.ts'
 
