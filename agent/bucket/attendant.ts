@@ -1,32 +1,12 @@
 import type { Bucket } from '../../protocol/bucket/door.ts'
 import { openBucket } from '../../protocol/bucket/open.ts'
 import { storageUrl } from '../../protocol/bucket/url.ts'
-import type { Clock } from '../../protocol/kit/clock.ts'
-import type { Log } from '../../protocol/kit/log.ts'
-import type { Link } from '../../protocol/link.ts'
 import type { Storage } from '../../protocol/wire/spec.ts'
 import { createProxy } from '../gateway/proxy.ts'
-import type { Journal } from '../journal/door.ts'
 import type { Attendant, ExitedContainer } from '../steps/attendant.ts'
 import { abortable } from './abortable.ts'
 import { restoreCheckpoint } from './restore-checkpoint.ts'
-import { attend, type Side } from './side-work.ts'
-
-export interface AttendantDeps {
-  journal: Journal
-  /** the bulk connection: logs must not delay a heartbeat */
-  link: Link
-  agentId: string
-  clusterId: string
-  masterUrl: string
-  /** PEM of the CA that the master's certificate must come from */
-  ca: string
-  log: Log
-  clock: Clock
-  random: () => number
-  /** the bucket of a storage; given by tests */
-  open?: (storage: Storage) => Bucket
-}
+import { attend, type AttendantDeps, type Side } from './side-work.ts'
 
 export function createAttendant(deps: AttendantDeps): Attendant {
   const proxy = createProxy(deps.masterUrl, deps.ca)

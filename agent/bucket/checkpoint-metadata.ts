@@ -1,7 +1,7 @@
 import type { FileHandle } from 'node:fs/promises'
 import { openRegularBeneath } from './beneath.ts'
 import type { CheckpointFile } from './checkpoint-files.ts'
-import { isRecord, parseLenientJson } from './lenient-json.ts'
+import { isRecord, parseLenientJson } from '../gateway/lenient-json.ts'
 
 export const METADATA_FILE = 'metadata.json'
 /** It travels in an event and stands in the database. */

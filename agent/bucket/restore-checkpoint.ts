@@ -10,7 +10,7 @@ import type { AllocationSpec } from '../../protocol/wire/spec.ts'
 import type { Journal } from '../journal/door.ts'
 import type { AllocationPaths, RestoreResult } from '../steps/attendant.ts'
 import { hasCode } from './beneath.ts'
-import { note } from './note.ts'
+import { note } from '../gateway/note.ts'
 import { createTrouble } from './trouble.ts'
 
 const FILES_AT_ONCE = 4

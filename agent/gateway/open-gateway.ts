@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { backoffMs } from '../../protocol/kit/backoff.ts'
 import type { Clock } from '../../protocol/kit/clock.ts'
 import type { Log } from '../../protocol/kit/log.ts'
-import { note } from '../bucket/note.ts'
+import { note } from './note.ts'
 import { GATEWAY_PORT, serveGateway, type Gateway } from './gateway.ts'
 import { SharedNetworkError, listenInside } from './listen-inside.ts'
 import type { RouteOptions } from './routes.ts'
@@ -27,9 +27,7 @@ export interface OpenGatewayOptions extends Omit<RouteOptions, 'signal'> {
 export async function openGateway(options: OpenGatewayOptions): Promise<Gateway | null> {
   for (let attempt = 1; !options.signal.aborted; attempt += 1) {
     try {
-      const gateway = serveGateway(await listenInside(options.pid, GATEWAY_PORT), options)
-      await markReady(join(options.run, 'gateway-ready'))
-      return gateway
+      return await openOnce(options)
     } catch (error) {
       if (options.signal.aborted) return null
       if (attempt >= ATTEMPTS || error instanceof SharedNetworkError) {
@@ -40,6 +38,17 @@ export async function openGateway(options: OpenGatewayOptions): Promise<Gateway 
     }
   }
   return null
+}
+
+async function openOnce(options: OpenGatewayOptions): Promise<Gateway> {
+  const gateway = serveGateway(await listenInside(options.pid, GATEWAY_PORT), options)
+  try {
+    await markReady(join(options.run, 'gateway-ready'))
+    return gateway
+  } catch (error) {
+    await gateway.close()
+    throw error
+  }
 }
 
 function giveUp(options: OpenGatewayOptions, error: unknown): void {

@@ -1,4 +1,4 @@
-import { isRecord, parseLenientJson, withoutNul } from '../bucket/lenient-json.ts'
+import { isRecord, parseLenientJson, withoutNul } from './lenient-json.ts'
 import { HttpError } from './answer.ts'
 
 /** One report of Determined's harness, in camelCase or snake_case, as the outbox takes it. */
