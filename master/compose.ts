@@ -44,7 +44,7 @@ export async function runMaster(config: MasterConfig, stop: AbortSignal): Promis
   const cluster = await openStore(common, db)
   await ensureFirstUsers(db, config.security.initialUserPassword)
   const identities = await openIdentities(common)
-  const buckets = createBuckets((storage) => openBucket(storage, common))
+  const buckets = createBuckets(async (storage) => openBucket(storage, common))
   const bucket = await buckets.of(config.checkpointStorage)
   const prefix = config.checkpointStorage.type === 's3' ? config.checkpointStorage.prefix : ''
   await claimPrefix(common, { bucket, prefix, clusterId: cluster.clusterId, clusterName: config.clusterName, createdAt: new Date().toISOString() }, (error) => failed.abort(error))
