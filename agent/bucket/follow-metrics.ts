@@ -5,7 +5,7 @@ import { startLoop } from '../../protocol/kit/loop.ts'
 import type { Journal } from '../journal/door.ts'
 import { NotRegularError, hasCode, openRegular } from './beneath.ts'
 import { metricsEvents, type LineCount } from './metrics-events.ts'
-import { note } from './note.ts'
+import { note } from '../gateway/note.ts'
 import { wakeOnChange } from './wake-on-change.ts'
 
 const POLL_MS = 200

@@ -23,8 +23,8 @@ export interface IntakeDeps extends EventDeps, HeartbeatDeps {
 
 export interface Intake {
   subscriptions: BusOptions['subscriptions']
-  /** Resolves when everything taken is answered. */
-  idle(): Promise<void>
+  /** Takes nothing more; resolves when everything taken is answered. */
+  close(): Promise<void>
 }
 
 /** Masters share the work: each message goes to one of them. */
@@ -41,7 +41,10 @@ export function createIntake(deps: IntakeDeps): Intake {
     log: createLanes({ atOnce: 4, perKey: 2, total: 1024 }),
   }
 
+  let closing = false
+
   function receive(message: LinkMessage): void {
+    if (closing) return
     const subject = parseAgentSubject(message.subject)
     if (!subject || subject.family === 'cmd') return deps.complaints.add('unknown', 'a subject of no agent')
     // a reply anywhere but the agent's own inbox would make the master write where the agent may not
@@ -102,6 +105,9 @@ export function createIntake(deps: IntakeDeps): Intake {
         if (loop) deps.receiveWake(loop)
       } },
     ],
-    idle: async () => void (await Promise.all(Object.values(lanes).map((lane) => lane.idle()))),
+    async close() {
+      closing = true
+      await Promise.all(Object.values(lanes).map((lane) => lane.idle()))
+    },
   }
 }
