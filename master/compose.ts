@@ -6,8 +6,6 @@ import { realClock } from '../protocol/kit/clock.ts'
 import { createLog } from '../protocol/kit/log.ts'
 import { inboxPrefix, pokeSubject, wakeSubject } from '../protocol/wire/subjects.ts'
 import { createAgentApi } from './agent-api/server.ts'
-import { createApi } from './api/server.ts'
-import { ensureFirstUsers } from './api/users-first.ts'
 import { claimPrefix, openIdentities, openStore } from './boot.ts'
 import type { MasterConfig } from './config.ts'
 import { MASTER } from './identity/nats-users.ts'
@@ -24,6 +22,7 @@ import { startLeadership } from './loops/leader-loop.ts'
 import { startLifecycleLoop } from './loops/lifecycle-loop.ts'
 import { startScheduleLoop } from './loops/schedule-loop.ts'
 import { createWakes } from './loops/wakes.ts'
+import type { People } from './people.ts'
 import { storageConfig } from './reconcile/storage-of.ts'
 import { openDb } from './store/db.ts'
 import { makeCommands } from './store/make-commands.ts'
@@ -35,14 +34,14 @@ const CLOSE_MS_MAX = 5_000
  * Builds the whole master and serves until `stop`. Drain order: HTTP listeners, then the deciding loops, then what
  * agents were already promised an answer to, then NATS, the leader row, buckets, Postgres.
  */
-export async function runMaster(config: MasterConfig, stop: AbortSignal): Promise<void> {
+export async function runMaster(config: MasterConfig, stop: AbortSignal, people: People): Promise<void> {
   const log = createLog({ name: 'drover-master', level: config.logLevel })
   const failed = new AbortController()
   const signal = AbortSignal.any([stop, failed.signal])
   const common = { config, log, clock: realClock, random: Math.random, signal }
   const db = openDb(config.db.url, { max: POOL_MAX, applicationName: 'drover-master', onError: (error) => log.warn({ err: error }, 'an idle postgres connection ended') })
   const cluster = await openStore(common, db)
-  await ensureFirstUsers(db, config.security.initialUserPassword)
+  await people.ensureFirstUsers(db, config.security.initialUserPassword)
   const identities = await openIdentities(common)
   const buckets = createBuckets((storage) => openBucket(storage, common))
   const bucket = await buckets.of(config.checkpointStorage)
@@ -73,7 +72,7 @@ export async function runMaster(config: MasterConfig, stop: AbortSignal): Promis
 
   const names = config.resourcePools.map((pool) => pool.name)
   const commands = makeCommands({ db, storage: config.checkpointStorage, wake: wakes.wake, pools: { pools: names, compute: config.defaultComputePool, aux: config.defaultAuxPool } })
-  const api = await createApi({
+  const api = await people.createApi({
     ...common, db, commands, feed, bucket, clusterId: cluster.clusterId, ready: () => health.up() && bus.connected(),
     settings: {
       clusterName: config.clusterName, defaultComputePool: config.defaultComputePool, defaultAuxPool: config.defaultAuxPool, pools: config.resourcePools,
