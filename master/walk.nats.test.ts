@@ -4,6 +4,7 @@ import { request } from 'node:https'
 import { join } from 'node:path'
 import Fastify from 'fastify'
 import { createUser } from '@nats-io/nkeys'
+import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openBucket } from '../protocol/bucket/open.ts'
 import { manifestKey } from '../protocol/bucket/layout.ts'
@@ -191,6 +192,25 @@ describe.skipIf(!PG_ADMIN_URL || !NATS_SERVER)('the walk, seen from an agent', (
     expect(await deps.db.selectFrom('allocations').select('id').where('task_id', '=', `trial-${trialId}`).execute()).toEqual([{ id: alloc }])
   }, 60_000)
 
+  test('Postgres cuts every connection, again and again: nothing is lost, the master goes on', async () => {
+    const admin = new pg.Client({ connectionString: PG_ADMIN_URL })
+    await admin.connect()
+    const cut = setInterval(() => void admin.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1', [new URL(fresh.url).pathname.slice(1)]), 20)
+    const { trialId } = await retried(() => deps.commands.createExperiment({ config: experimentConfig(), originalConfig: '', context: null, ownerId: 1, projectId: 1, parentId: null, activate: true }))
+    const alloc = `trial-${trialId}.1`
+    const batch = { v: 1, inc: 1, events: numbered(seq + 1, [exit(alloc, 'completed'), drained(alloc)]) }
+    await new Promise((resolve) => setTimeout(resolve, 1_000))
+    clearInterval(cut)
+    await admin.end()
+    const stateOf = async (table: 'allocations' | 'trials', column: 'id' | 'task_id', id: string): Promise<string | undefined> =>
+      (await retried(() => deps.db.selectFrom(table).select('state').where(column as 'id', '=', id as never).executeTakeFirst()))?.state
+    await until(async () => (await stateOf('allocations', 'id', alloc)) === 'ASSIGNED', 15_000)
+    seq += 2
+    expect(await ask(eventSubject('a1'), batch)).toMatchObject({ ok: true, applied: seq })
+    await until(async () => (await stateOf('trials', 'task_id', `trial-${trialId}`)) === 'COMPLETED')
+    await until(() => deps.ready())
+  }, 40_000)
+
   async function uploadCheckpoint(root: string, alloc: string, uuid: string): Promise<NewAgentEvent> {
     const signal = new AbortController().signal
     const bucket = await openBucket({ type: 'directory', path: join(nats.stateDir, 'bucket') }, { clock: realClock, random: Math.random })
@@ -203,6 +223,17 @@ describe.skipIf(!PG_ADMIN_URL || !NATS_SERVER)('the walk, seen from an agent', (
     return { kind: 'checkpoint-uploaded', t: at, alloc, uuid, ordinal: 1, steps: 5, manifest: createHash('sha256').update(manifest).digest('hex'), files: 1, bytes: file.length, metadata: {} }
   }
 })
+
+async function retried<T>(work: () => Promise<T>): Promise<T> {
+  for (let tried = 0; ; tried += 1) {
+    try {
+      return await work()
+    } catch (error) {
+      if (tried > 50) throw error
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+  }
+}
 
 async function until(holds: () => boolean | Promise<boolean>, ms = 8_000): Promise<void> {
   for (const end = Date.now() + ms; Date.now() < end; ) {
