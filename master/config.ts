@@ -1,148 +1,186 @@
-import { readFileSync } from 'node:fs'
+import { hostname } from 'node:os'
+import { isAbsolute } from 'node:path'
 import { parse } from 'yaml'
-import { storageFromUrl } from '../protocol/bucket/url.ts'
-import type { LogLevel } from '../protocol/kit/log.ts'
 import type { Storage } from '../protocol/wire/spec.ts'
+import type { LogLevel } from '../protocol/kit/log.ts'
+import { storageFromUrl } from '../protocol/bucket/url.ts'
+import { readTree, type Tree } from './config-tree.ts'
+import { storageFromTree } from './config-storage.ts'
 
-/** The master's settings: `master.yaml`, then environment over it. Frozen; everything wrong is said at once. */
+/** Everything the master may be told, complete and frozen. Ports of 0 let the system choose (tests). */
 export interface MasterConfig {
-  listen: Address
-  agentListen: Address
-  agentUrl: string
-  stateDir: string
-  dbUrl: string
-  natsUrls: string[]
-  initialPassword: string | null
-  storage: Storage
-  pools: { name: string; description: string }[]
-  defaultComputePool: string
-  defaultAuxPool: string
-  clusterName: string
-  logLevel: LogLevel
-  webDir: string | null
+  readonly listen: Address
+  readonly agentListen: Address
+  /** https:// address of `agentListen` as agents reach it, without a trailing slash */
+  readonly agentUrl: string
+  readonly stateDir: string
+  readonly db: { readonly url: string }
+  /** as agents reach it too */
+  readonly nats: { readonly urls: readonly string[] }
+  readonly security: { readonly initialUserPassword: string | null }
+  /** where checkpoints go unless the experiment names its own place */
+  readonly checkpointStorage: Storage
+  readonly resourcePools: readonly PoolConfig[]
+  readonly defaultComputePool: string
+  readonly defaultAuxPool: string
+  readonly clusterName: string
+  /** built WebUI to serve; null: none */
+  readonly webDir: string | null
+  /** unique to this process: leader row, logs */
+  readonly holder: string
+  readonly logLevel: LogLevel
 }
 
 export interface Address {
-  host: string
-  port: number
+  readonly host: string
+  readonly port: number
 }
 
+export interface PoolConfig {
+  readonly name: string
+  readonly description: string
+}
+
+export interface SettingMistake {
+  key: string
+  value: string
+  cure: string
+}
+
+/** All mistakes at once; the message is for a person. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError'
+  readonly mistakes: readonly SettingMistake[]
+  constructor(mistakes: readonly SettingMistake[]) {
+    super(['the configuration of the master is wrong:', ...mistakes.map((m) => `  ${m.key} = ${m.value}: ${m.cure}`)].join('\n'))
+    this.mistakes = mistakes
+  }
 }
 
-type Raw = Record<string, unknown>
+const KEYS = [
+  'listen', 'agent_listen', 'agent_url', 'state_dir', 'db', 'nats', 'security', 'checkpoint_storage', 'resource_pools',
+  'default_compute_resource_pool', 'default_aux_resource_pool', 'cluster_name', 'web_dir', 'log',
+]
+const LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error']
 
-export function readConfig(env: Readonly<Record<string, string | undefined>>): MasterConfig {
-  const errors: string[] = []
-  const file = readFile(env['DROVER_CONFIG'], errors)
-  const text = (key: string, variable: string, fallback: string | null): string => {
-    const found = env[variable] ?? at(file, key)
-    if (typeof found === 'string' && found !== '') return found
-    if (typeof found === 'number') return String(found)
-    if (fallback === null) errors.push(`${key} is missing: set it in master.yaml or set ${variable}`)
-    return fallback ?? ''
-  }
-  const listen = address(text('listen', 'DROVER_LISTEN', '127.0.0.1:8080'), 'listen', errors)
-  const agentListen = address(text('agent_listen', 'DROVER_AGENT_LISTEN', '127.0.0.1:8443'), 'agent_listen', errors)
-  const pools = readPools(file, errors)
-  const first = pools[0]?.name ?? 'default'
+/**
+ * One config from the text of `master.yaml` ('' = none) and the environment, which wins.
+ * Throws ConfigError that names every wrong key with its value and the cure.
+ */
+export function readConfig(yaml: string, env: Readonly<Record<string, string | undefined>>, pid: number): MasterConfig {
+  const mistakes: SettingMistake[] = []
+  const tree = readTree(parseYaml(yaml, mistakes), env, mistakes)
+  tree.onlyKeys('', KEYS)
+  const listen = addressAt(tree, 'listen', 'DROVER_LISTEN', '127.0.0.1:8080')
+  const agentListen = addressAt(tree, 'agent_listen', 'DROVER_AGENT_LISTEN', '127.0.0.1:8443')
+  const resourcePools = poolsAt(tree)
   const config: MasterConfig = {
     listen,
     agentListen,
-    agentUrl: text('agent_url', 'DROVER_AGENT_URL', `https://${agentListen.host === '0.0.0.0' ? '127.0.0.1' : agentListen.host}:${agentListen.port}`),
-    stateDir: text('state_dir', 'DROVER_STATE_DIR', '/var/lib/drover-master'),
-    dbUrl: url(text('db.url', 'DROVER_DB_URL', null), 'db.url', ['postgres:', 'postgresql:'], errors),
-    natsUrls: readNatsUrls(env['DROVER_NATS_URL'] ?? at(file, 'nats.urls'), errors),
-    initialPassword: env['DROVER_INITIAL_PASSWORD'] ?? (at(file, 'security.initial_user_password') as string | undefined) ?? null,
-    storage: readStorage(env['DROVER_BUCKET'], at(file, 'checkpoint_storage'), errors),
-    pools,
-    defaultComputePool: knownPool(text('default_compute_resource_pool', 'DROVER_DEFAULT_POOL', first), 'default_compute_resource_pool', pools, errors),
-    defaultAuxPool: knownPool(text('default_aux_resource_pool', 'DROVER_DEFAULT_AUX_POOL', first), 'default_aux_resource_pool', pools, errors),
-    clusterName: text('cluster_name', 'DROVER_CLUSTER_NAME', 'drover'),
-    logLevel: level(text('log.level', 'DROVER_LOG_LEVEL', 'info'), errors),
-    webDir: env['DROVER_WEB_DIR'] ?? null,
+    agentUrl: urlAt(tree, 'agent_url', 'DROVER_AGENT_URL', ['https:'], `https://${hostInUrl(agentListen.host)}:${agentListen.port}`).replace(/\/+$/, ''),
+    stateDir: stateDirAt(tree),
+    db: { url: urlAt(tree, 'db.url', 'DROVER_DB_URL', ['postgres:', 'postgresql:'], null) },
+    nats: { urls: natsUrlsAt(tree) },
+    security: { initialUserPassword: tree.text('security.initial_user_password', 'DROVER_INITIAL_PASSWORD', '') || null },
+    checkpointStorage: storageAt(tree),
+    resourcePools,
+    defaultComputePool: poolNameAt(tree, 'default_compute_resource_pool', resourcePools),
+    defaultAuxPool: poolNameAt(tree, 'default_aux_resource_pool', resourcePools),
+    clusterName: tree.text('cluster_name', 'DROVER_CLUSTER_NAME', 'drover'),
+    webDir: tree.text('web_dir', 'DROVER_WEB_DIR', '') || null,
+    holder: `${hostname()}:${pid}`,
+    logLevel: levelAt(tree),
   }
-  if (errors.length > 0) throw new ConfigError(`the master's settings have ${errors.length} mistake${errors.length > 1 ? 's' : ''}:\n${errors.map((error) => `  - ${error}`).join('\n')}`)
+  if (mistakes.length > 0) throw new ConfigError(mistakes)
   return Object.freeze(config)
 }
 
-function readFile(path: string | undefined, errors: string[]): Raw {
-  if (path === undefined) return {}
+function parseYaml(text: string, mistakes: SettingMistake[]): unknown {
   try {
-    const value: unknown = parse(readFileSync(path, 'utf8'), { maxAliasCount: 100 })
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Raw
-    if (value !== null) errors.push(`${path} must be a mapping of keys to values`)
+    return parse(text, { maxAliasCount: 100 }) ?? {}
   } catch (error) {
-    errors.push(`${path} cannot be read: ${error instanceof Error ? error.message.split('\n')[0] : String(error)}`)
+    mistakes.push({ key: 'master.yaml', value: `${text.length} characters`, cure: `write valid YAML: ${error instanceof Error ? error.message : String(error)}` })
+    return {}
   }
-  return {}
 }
 
-function at(file: Raw, path: string): unknown {
-  return path.split('.').reduce<unknown>((value, key) => (typeof value === 'object' && value !== null ? (value as Raw)[key] : undefined), file)
-}
-
-function address(text: string, key: string, errors: string[]): Address {
-  const match = /^\[?([^\]]*?)\]?:([0-9]{1,5})$/.exec(text)
+function addressAt(tree: Tree, key: string, variable: string, fallback: string): Address {
+  const text = tree.text(key, variable, fallback)
+  const match = /^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):(\d{1,5})$/.exec(text)
   const port = Number(match?.[2])
-  if (match && port >= 0 && port < 65_536) return { host: match[1] === '' || match[1] === undefined ? '0.0.0.0' : match[1], port }
-  errors.push(`${key} is ${JSON.stringify(text)}: give host:port, such as 127.0.0.1:8080`)
-  return { host: '127.0.0.1', port: 0 }
+  if (!match?.[1] || port > 65_535) {
+    tree.wrong(key, text, 'write host:port, for example 127.0.0.1:8080')
+    return { host: '127.0.0.1', port: 0 }
+  }
+  return { host: match[1].replace(/^\[|\]$/g, ''), port }
 }
 
-function url(text: string, key: string, protocols: readonly string[], errors: string[]): string {
-  if (text !== '' && !(URL.canParse(text) && protocols.includes(new URL(text).protocol))) errors.push(`${key} is no ${protocols[0]}// URL`)
+function hostInUrl(host: string): string {
+  return host.includes(':') ? `[${host}]` : host
+}
+
+function urlAt(tree: Tree, key: string, variable: string, protocols: readonly string[], fallback: string | null): string {
+  const text = tree.text(key, variable, fallback)
+  if (text === '') return ''
+  if (!URL.canParse(text) || !protocols.includes(new URL(text).protocol)) tree.wrong(key, hidePassword(text), `write an address that begins with ${protocols.map((p) => `${p}//`).join(' or ')}`)
   return text
 }
 
-function readNatsUrls(found: unknown, errors: string[]): string[] {
-  const list = typeof found === 'string' ? found.split(',') : Array.isArray(found) ? found.map(String) : []
-  if (list.length === 0) errors.push('nats.urls is missing: set it in master.yaml or set DROVER_NATS_URL')
-  return list.map((text) => url(text.trim(), 'nats.urls', ['nats:', 'tls:'], errors))
+/** A wrong address is repeated to the person who wrote it, never with its password. */
+function hidePassword(text: string): string {
+  return text.replace(/:\/\/([^:@/]*):[^@/]*@/, '://$1:***@')
 }
 
-/** Determined's `checkpoint_storage` in the file, or a bucket URL in DROVER_BUCKET. */
-function readStorage(text: string | undefined, found: unknown, errors: string[]): Storage {
-  const none: Storage = { type: 'directory', path: '/' }
-  if (text !== undefined) {
-    try {
-      return storageFromUrl(text)
-    } catch (error) {
-      errors.push(`DROVER_BUCKET: ${error instanceof Error ? error.message : String(error)}`)
-      return none
-    }
-  }
-  const raw = (typeof found === 'object' && found !== null ? found : {}) as Raw
-  const string = (key: string): string | null => (typeof raw[key] === 'string' && raw[key] !== '' ? raw[key] : null)
-  const path = string('host_path') ?? string('container_path')
-  if (raw['type'] === 's3' && string('bucket')) return { type: 's3', bucket: string('bucket') ?? '', prefix: string('prefix') ?? '', endpoint: string('endpoint_url'), region: string('region') }
-  if ((raw['type'] === 'directory' || raw['type'] === 'shared_fs') && path?.startsWith('/')) return { type: 'directory', path }
-  errors.push('checkpoint_storage is missing or incomplete: give {type: s3, bucket: ...} or {type: directory, host_path: /...} in master.yaml, or set DROVER_BUCKET')
-  return none
+function stateDirAt(tree: Tree): string {
+  const path = tree.text('state_dir', 'DROVER_STATE_DIR', '/var/lib/drover-master')
+  if (!isAbsolute(path)) tree.wrong('state_dir', path, 'write an absolute path')
+  return path
 }
 
-function readPools(file: Raw, errors: string[]): { name: string; description: string }[] {
-  const found = file['resource_pools'] ?? [{ pool_name: 'default' }]
-  if (!Array.isArray(found) || found.length === 0) {
-    errors.push('resource_pools must be a list with at least one pool')
-    return []
+function natsUrlsAt(tree: Tree): string[] {
+  const urls = tree.texts('nats.urls', 'DROVER_NATS_URL')
+  for (const url of urls) {
+    if (!/^(nats|tls):\/\/[^\s/]+$/.test(url)) tree.wrong('nats.urls', hidePassword(url), 'write nats://host:port or tls://host:port')
   }
-  return found.map((pool: unknown, index) => {
-    const name = typeof pool === 'object' && pool !== null ? (pool as Raw)['pool_name'] : undefined
-    if (typeof name !== 'string' || !/^[A-Za-z0-9_-]{1,64}$/.test(name)) errors.push(`resource_pools[${index}].pool_name is ${JSON.stringify(name) ?? 'missing'}: give 1 to 64 letters, digits, - or _`)
-    const description = typeof pool === 'object' && pool !== null ? (pool as Raw)['description'] : undefined
-    return { name: String(name), description: typeof description === 'string' ? description : '' }
+  return urls
+}
+
+function storageAt(tree: Tree): Storage {
+  const url = tree.variable('DROVER_BUCKET')
+  if (url === undefined) return storageFromTree(tree)
+  try {
+    return storageFromUrl(url)
+  } catch (error) {
+    tree.wrong('checkpoint_storage', hidePassword(url), `DROVER_BUCKET: ${error instanceof Error ? error.message : String(error)}`)
+    return { type: 'directory', path: '/' }
+  }
+}
+
+function poolsAt(tree: Tree): PoolConfig[] {
+  const rows = tree.list('resource_pools')
+  if (rows.length === 0) return [{ name: 'default', description: '' }]
+  const names = new Set<string>()
+  return rows.map((row, index) => {
+    const key = `resource_pools[${index}]`
+    const name = row['pool_name']
+    if (typeof name !== 'string' || !/^[A-Za-z0-9_-]{1,64}$/.test(name)) tree.wrong(`${key}.pool_name`, JSON.stringify(name) ?? 'absent', 'write 1 to 64 letters, digits, - or _')
+    else if (names.has(name)) tree.wrong(`${key}.pool_name`, name, 'write each pool once')
+    const known = typeof name === 'string' ? name : ''
+    names.add(known)
+    return { name: known, description: typeof row['description'] === 'string' ? row['description'] : '' }
   })
 }
 
-function knownPool(name: string, key: string, pools: readonly { name: string }[], errors: string[]): string {
-  if (!pools.some((pool) => pool.name === name)) errors.push(`${key} is ${JSON.stringify(name)}, the pools are ${pools.map((pool) => pool.name).join(', ')}`)
+function poolNameAt(tree: Tree, key: string, pools: readonly PoolConfig[]): string {
+  const first = pools.find((pool) => pool.name === 'default') ?? pools[0]
+  const name = tree.text(key, null, first?.name ?? 'default')
+  if (!pools.some((pool) => pool.name === name)) tree.wrong(key, name, `name one of resource_pools: ${pools.map((pool) => pool.name).join(', ')}`)
   return name
 }
 
-function level(text: string, errors: string[]): LogLevel {
-  if (text === 'debug' || text === 'info' || text === 'warn' || text === 'error') return text
-  errors.push(`log.level is ${JSON.stringify(text)}: debug, info, warn or error is allowed`)
-  return 'info'
+function levelAt(tree: Tree): LogLevel {
+  const text = tree.text('log.level', 'DROVER_LOG_LEVEL', 'info')
+  const level = LEVELS.find((known) => known === text)
+  if (!level) tree.wrong('log.level', text, `write one of ${LEVELS.join(', ')}`)
+  return level ?? 'info'
 }

@@ -1,22 +1,21 @@
-import { createHash, randomBytes } from 'node:crypto'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
+import { hashToken } from '../store/secrets.ts'
+import { loadAuthority } from './authority.ts'
+import { keepFile } from './state-file.ts'
 
-/** The secret half of the join token, made once and kept in the state directory, mode 0600. */
+/** The secret half, made once and kept in the state directory. */
 export async function loadJoinSecret(stateDir: string): Promise<string> {
-  const path = join(stateDir, 'join-secret')
-  await mkdir(stateDir, { recursive: true, mode: 0o700 })
-  await writeFile(path, randomBytes(24).toString('base64url'), { mode: 0o600, flag: 'wx', flush: true }).catch((error: unknown) => {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
-  })
-  return (await readFile(path, 'utf8')).trim()
+  return (await keepFile(join(stateDir, 'join-secret'), () => randomBytes(24).toString('base64url'))).trim()
 }
 
-/** Only this is ever stored of a bearer token. */
-export function tokenHash(token: string): Buffer {
-  return createHash('sha256').update(token).digest()
+/** What an agent is given: `<secret>.<SHA-256 of the CA certificate's DER, hex>`. */
+export async function joinToken(stateDir: string, nowMs: number): Promise<string> {
+  const authority = await loadAuthority(stateDir, nowMs)
+  return `${await loadJoinSecret(stateDir)}.${authority.fingerprint}`
 }
 
-export function newToken(): string {
-  return randomBytes(32).toString('base64url')
+/** Agents send the secret; a whole token is understood too. Only its hash is stored. */
+export function joinTokenHash(given: string): Buffer {
+  return hashToken(given.split('.')[0] ?? '')
 }

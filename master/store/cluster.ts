@@ -2,13 +2,15 @@ import { randomUUID } from 'node:crypto'
 import type { Db } from './db.ts'
 
 export interface Cluster {
-  id: string
+  clusterId: string
+  /** changes when the database was restored: agents start their generations anew */
   incarnation: string
+  term: number
 }
 
-/** The cluster's id is made once; the incarnation changes when the store is restored from a backup. */
-export async function loadCluster(db: Db): Promise<Cluster> {
-  await db.insertInto('cluster').values({ id: 1, cluster_id: `drover-${randomUUID().slice(0, 8)}` }).onConflict((conflict) => conflict.doNothing()).execute()
-  const row = await db.selectFrom('cluster').select(['cluster_id', 'incarnation']).executeTakeFirstOrThrow()
-  return { id: row.cluster_id, incarnation: row.incarnation }
+/** The one cluster row; the id is made once and never changes. */
+export async function openCluster(db: Db): Promise<Cluster> {
+  await db.insertInto('cluster').values({ id: 1, cluster_id: randomUUID() }).onConflict((c) => c.column('id').doNothing()).execute()
+  const row = await db.selectFrom('cluster').selectAll().executeTakeFirstOrThrow()
+  return { clusterId: row.cluster_id, incarnation: row.incarnation, term: row.term }
 }

@@ -4,36 +4,36 @@ import type { Database } from './schema.ts'
 
 export type Tx = Transaction<Database>
 
-/** Another master decides now; what this one worked out is dropped. */
-export class LostLeadership extends Error {
-  override readonly name = 'LostLeadership'
-  constructor() {
-    super('another master leads: this decision is dropped')
-  }
+/** How long a leader that died silently keeps others out. Safety never depends on it: every deciding transaction checks the epoch. */
+export const LEADER_TTL_SECONDS = 5
+
+/** Thrown in a deciding transaction of a master that is no longer the leader: everything it decided is dropped. */
+export class NotLeaderError extends Error {
+  override readonly name = 'NotLeaderError'
 }
 
 /**
- * One row says who decides, for how long by the database's clock, and with which epoch. Taken by compare-and-set: free
- * when its time is over. Returns the epoch while `holder` leads, else null.
+ * Takes or keeps the leader row by compare-and-set with the database's time. Returns the epoch held, or null while
+ * another master holds it. The epoch grows whenever the holder changes.
  */
-export async function holdLeadership(db: Db, holder: string, seconds: number): Promise<number | null> {
+export async function acquireLeader(db: Db, holder: string): Promise<number | null> {
   const { rows } = await sql<{ epoch: number }>`
-    INSERT INTO leader (id, epoch, holder, until) VALUES (1, 1, ${holder}, now() + make_interval(secs => ${seconds}))
+    INSERT INTO leader AS l (id, epoch, holder, until) VALUES (1, 1, ${holder}, clock_timestamp() + make_interval(secs => ${LEADER_TTL_SECONDS}))
     ON CONFLICT (id) DO UPDATE SET
-      epoch = CASE WHEN leader.holder = excluded.holder THEN leader.epoch ELSE leader.epoch + 1 END,
+      epoch = CASE WHEN l.holder = excluded.holder THEN l.epoch ELSE l.epoch + 1 END,
       holder = excluded.holder, until = excluded.until
-      WHERE leader.holder = excluded.holder OR leader.until < now()
+    WHERE l.holder = excluded.holder OR l.until < clock_timestamp()
     RETURNING epoch`.execute(db)
   return rows[0]?.epoch ?? null
 }
 
-/** Gives the row up at a planned stop, so that the next master need not wait. */
-export async function releaseLeadership(db: Db, holder: string): Promise<void> {
-  await sql`UPDATE leader SET until = now() WHERE holder = ${holder}`.execute(db)
+/** Gives the row up at a clean stop, so that the next master need not wait. */
+export async function releaseLeader(db: Db, holder: string): Promise<void> {
+  await sql`UPDATE leader SET until = clock_timestamp() - interval '1 second', holder = '' WHERE holder = ${holder}`.execute(db)
 }
 
-/** First statement of every deciding transaction: the row stays as it is until the commit. */
+/** First statement of every deciding transaction; the shared lock keeps the row from changing until the commit. */
 export async function assertLeader(tx: Tx, epoch: number): Promise<void> {
-  const { rows } = await sql`SELECT 1 FROM leader WHERE id = 1 AND epoch = ${epoch} AND until > now() FOR SHARE`.execute(tx)
-  if (rows.length === 0) throw new LostLeadership()
+  const { rows } = await sql`SELECT 1 FROM leader WHERE id = 1 AND epoch = ${epoch} FOR SHARE`.execute(tx)
+  if (rows.length === 0) throw new NotLeaderError(`leader epoch ${epoch} is over`)
 }
