@@ -5,9 +5,10 @@ import { Server } from 'node:net'
 const DEADLINE_MS = 10_000
 /** Binds, hands the listening socket over the IPC channel and ends: no process stays in the container's namespace. */
 const BIND = `
+process.on('disconnect', () => process.exit())
 const server = require('node:net').createServer()
-server.on('error', (error) => process.send({ error: error.message }, () => process.disconnect()))
-server.listen({ host: '127.0.0.1', port: Number(process.argv[1]) }, () => process.send({ ok: true }, server, () => process.disconnect()))
+server.on('error', (error) => process.send({ error: error.message }))
+server.listen({ host: '127.0.0.1', port: Number(process.argv[1]) }, () => process.send({ ok: true }, server))
 `
 
 /** The container's network is the host's own: 127.0.0.1 there is everybody's. */
@@ -30,15 +31,16 @@ export async function listenInside(pid: number, port: number): Promise<Server> {
       killSignal: 'SIGKILL',
     })
     let stderr = ''
+    let outcome: (() => void) | null = null
     child.stderr?.on('data', (chunk: Buffer) => {
       if (stderr.length < 2_000) stderr += chunk.toString('utf8')
     })
     child.on('error', (error) => reject(new Error(`nsenter could not be run: ${error.message}`, { cause: error })))
     child.on('message', (message, handle) => {
-      if (handle instanceof Server) resolve(handle)
-      else reject(new Error(`127.0.0.1:${port} could not be bound in the container's network: ${errorOf(message)}`))
+      outcome = handle instanceof Server ? () => resolve(handle) : () => reject(new Error(`127.0.0.1:${port} could not be bound in the container's network: ${errorOf(message)}`))
+      child.disconnect()
     })
-    child.on('close', (code, signal) => reject(new Error(`nsenter ended (${signal ?? `exit code ${code}`}) before the gateway's port was bound: ${stderr.trim().slice(0, 500)}`)))
+    child.on('exit', (code, signal) => outcome ? outcome() : reject(new Error(`nsenter ended (${signal ?? `exit code ${code}`}) before the gateway's port was bound: ${stderr.trim().slice(0, 500)}`)))
   })
 }
 
