@@ -39,8 +39,9 @@ export function followMetrics(options: FollowOptions): MetricsFollower {
   let count: LineCount | null = null
   let last = false
   let refused = false
+  // before the loop, whose first pass runs at once
+  const watcher = wakeOnChange(options.path, () => loop.wake())
   const loop = startLoop({ name: 'follow-metrics', pass, sweepMs: POLL_MS, signal: options.signal, clock: options.clock, random: options.random, log: options.log })
-  const watcher = wakeOnChange(options.path, loop.wake)
   return {
     finish() {
       last = true

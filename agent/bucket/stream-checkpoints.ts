@@ -15,7 +15,7 @@ import { createDeclarer, identityOf } from './declare-checkpoints.ts'
 import { bounded, note } from '../gateway/note.ts'
 import { pruneCheckpoints } from './prune-checkpoints.ts'
 import { createTrouble, type Trouble } from './trouble.ts'
-import { findUploaded, uploadCheckpoint, type Uploaded, type UploadJob } from './upload-checkpoint.ts'
+import { findUploaded, isPassing, uploadCheckpoint, type Uploaded, type UploadJob } from './upload-checkpoint.ts'
 import { wakeOnChange } from './wake-on-change.ts'
 
 const SCAN_MS = 1_000
@@ -53,9 +53,10 @@ export function streamCheckpoints(options: StreamOptions): CheckpointStream {
   let looked = false
 
   const kit = { signal: options.signal, clock, random: options.random, log: options.log }
+  // before the loops, whose first passes run at once
+  const watcher = wakeOnChange(paths.checkpoints, () => scans.wake())
   const uploads = startLoop({ ...kit, name: 'upload-checkpoints', pass: uploadAll, sweepMs: SWEEP_MS, capMs: 30_000 })
   const scans = startLoop({ ...kit, name: 'declare-checkpoints', pass: scan, sweepMs: SCAN_MS })
-  const watcher = wakeOnChange(paths.checkpoints, scans.wake)
   return {
     finish() {
       last = true
@@ -173,7 +174,7 @@ async function openStep(checkpoints: string, name: string, entry: LedgerEntry | 
 
 /** The checkpoint's own fault, or a refusal of the store that no waiting cures. */
 function isForGood(error: unknown): error is Error {
-  return error instanceof CheckpointError || (error instanceof BucketError && error.kind !== 'transient' && error.kind !== 'throttled' && error.kind !== 'full')
+  return error instanceof CheckpointError || (error instanceof BucketError && !isPassing(error))
 }
 
 function epochOf(alloc: string): number {
