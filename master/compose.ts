@@ -6,24 +6,24 @@ import { realClock } from '../protocol/kit/clock.ts'
 import { createLog } from '../protocol/kit/log.ts'
 import { inboxPrefix, pokeSubject, wakeSubject } from '../protocol/wire/subjects.ts'
 import { createAgentApi } from './agent-api/server.ts'
-import { createApi } from './api/server.ts'
-import { ensureFirstUsers } from './api/users-first.ts'
-import { claimPrefix, openIdentities, openStore } from './boot.ts'
+import { claimPrefix, openIdentities, openStore, type BootDeps, type Identities } from './boot.ts'
 import type { MasterConfig } from './config.ts'
 import { MASTER } from './identity/nats-users.ts'
 import { openBus, type Bus } from './intake/bus.ts'
 import { createComplaints } from './intake/complaints.ts'
 import { startPresence } from './intake/presence.ts'
-import { createIntake } from './intake/subscribe.ts'
-import { createBuckets } from './loops/buckets.ts'
+import { createIntake, type Intake } from './intake/subscribe.ts'
+import { createBuckets, type Buckets } from './loops/buckets.ts'
 import { startCheckpointsLoop } from './loops/checkpoints-loop.ts'
+import { PrefixTaken } from './loops/claim-bucket.ts'
 import type { LoopDeps } from './loops/deps.ts'
 import { createFeed } from './loops/feed.ts'
 import { startHealth } from './loops/health.ts'
 import { startLeadership } from './loops/leader-loop.ts'
 import { startLifecycleLoop } from './loops/lifecycle-loop.ts'
 import { startScheduleLoop } from './loops/schedule-loop.ts'
-import { createWakes } from './loops/wakes.ts'
+import { createWakes, type Wakes } from './loops/wakes.ts'
+import type { People } from './people.ts'
 import { storageConfig } from './reconcile/storage-of.ts'
 import { openDb } from './store/db.ts'
 import { makeCommands } from './store/make-commands.ts'
@@ -32,49 +32,56 @@ const POOL_MAX = 24
 const CLOSE_MS_MAX = 5_000
 
 /**
- * Builds the whole master and serves until `stop`. Drain order: HTTP listeners, then the deciding loops, then what
- * agents were already promised an answer to, then NATS, the leader row, buckets, Postgres.
+ * Builds the whole master and serves until `stop`. What is opened says at once how it is closed; the drain runs
+ * backwards: HTTP listeners, deciding loops and leader row, what agents were promised an answer to, NATS, buckets, Postgres.
  */
-export async function runMaster(config: MasterConfig, stop: AbortSignal): Promise<void> {
+export async function runMaster(config: MasterConfig, stop: AbortSignal, people: People): Promise<void> {
   const log = createLog({ name: 'drover-master', level: config.logLevel })
   const failed = new AbortController()
-  const signal = AbortSignal.any([stop, failed.signal])
-  const common = { config, log, clock: realClock, random: Math.random, signal }
-  const db = openDb(config.db.url, { max: POOL_MAX, applicationName: 'drover-master', onError: (error) => log.warn({ err: error }, 'an idle postgres connection ended') })
+  const common = { config, log, clock: realClock, random: Math.random, signal: AbortSignal.any([stop, failed.signal]) }
+  const drain: (() => Promise<unknown>)[] = []
+  try {
+    await serve(common, people, drain, (error) => failed.abort(error))
+    await aborted(common.signal)
+  } catch (error) {
+    if (!stop.aborted) throw error
+  } finally {
+    failed.abort(failed.signal.reason)
+    for (const step of drain.reverse()) await step().catch((error: unknown) => log.warn({ err: error }, 'a step of the drain failed'))
+    log.info({}, 'the master has stopped')
+  }
+  if (!stop.aborted && failed.signal.reason instanceof PrefixTaken) throw failed.signal.reason
+}
+
+async function serve(common: BootDeps, people: People, drain: (() => Promise<unknown>)[], fail: (error: unknown) => void): Promise<void> {
+  const { config, log, signal } = common
+  const db = openDb(config.db.url, { max: POOL_MAX, applicationName: 'drover-master', onError: (error) => log.warn({ err: error }, 'a postgres connection was cut') })
+  drain.push(() => db.destroy())
   const cluster = await openStore(common, db)
-  await ensureFirstUsers(db, config.security.initialUserPassword)
+  await people.ensureFirstUsers(db, config.security.initialUserPassword)
   const identities = await openIdentities(common)
-  const buckets = createBuckets(async (storage) => openBucket(storage, common))
+  const buckets = createBuckets((storage) => openBucket(storage, common))
+  drain.push(() => buckets.close())
   const bucket = await buckets.of(config.checkpointStorage)
   const prefix = config.checkpointStorage.type === 's3' ? config.checkpointStorage.prefix : ''
-  await claimPrefix(common, { bucket, prefix, clusterId: cluster.clusterId, clusterName: config.clusterName, createdAt: new Date().toISOString() }, (error) => failed.abort(error))
+  await claimPrefix(common, { bucket, prefix, clusterId: cluster.clusterId, clusterName: config.clusterName, createdAt: new Date(common.clock.wallMs()).toISOString() }, fail)
 
-  const natsStop = new AbortController()
   const wakes = createWakes((loop) => bus.publish(wakeSubject(loop)))
-  const feed = createFeed(wakes, signal)
   const presence = startPresence({ ...common, db })
   const intake = createIntake({
     ...common, db, presence, incarnation: cluster.incarnation, cluster: { clusterId: cluster.clusterId, storage: config.checkpointStorage },
     complaints: createComplaints(common), wake: wakes.wake, receiveWake: wakes.receive,
   })
-  const bus: Bus = openBus({
-    ...common, urls: config.nats.urls, inboxPrefix: inboxPrefix(MASTER), subscriptions: intake.subscriptions, signal: natsStop.signal,
-    credentials: () => ({ jwt: identities.masterJwt, seed: new TextDecoder().decode(identities.natsKeys.master.getSeed()) }),
-  })
+  const bus = openMasterBus(common, identities, intake, drain)
+  drain.push(() => presence.ended, () => intake.close())
+  startDeciders({ ...common, db, clusterId: cluster.clusterId, storage: config.checkpointStorage, wake: wakes.wake, poke: (agents) => agents.forEach((agent) => bus.publish(pokeSubject(agent))) }, buckets, wakes, drain)
   const health = startHealth({ ...common, db })
-  const deciders = ['schedule', 'lifecycle', 'checkpoints'] as const
-  const leadership = startLeadership({ ...common, db, holder: `${config.holder}:${randomUUID()}`, onElected: () => deciders.forEach(wakes.receive) })
-  const loopDeps: LoopDeps = {
-    ...common, db, clusterId: cluster.clusterId, storage: config.checkpointStorage, leaderEpoch: leadership.epoch, wake: wakes.wake,
-    poke: (agents) => agents.forEach((agent) => bus.publish(pokeSubject(agent))),
-  }
-  const loops = { schedule: startScheduleLoop(loopDeps), lifecycle: startLifecycleLoop(loopDeps), checkpoints: startCheckpointsLoop({ ...loopDeps, buckets, verify: verifyCheckpoint }) }
-  for (const name of deciders) wakes.on(name, loops[name].wake)
+  drain.push(() => health.ended)
 
   const names = config.resourcePools.map((pool) => pool.name)
   const commands = makeCommands({ db, storage: config.checkpointStorage, wake: wakes.wake, pools: { pools: names, compute: config.defaultComputePool, aux: config.defaultAuxPool } })
-  const api = await createApi({
-    ...common, db, commands, feed, bucket, clusterId: cluster.clusterId, ready: () => health.up() && bus.connected(),
+  const api = await people.createApi({
+    ...common, db, commands, bucket, feed: createFeed(wakes, signal), clusterId: cluster.clusterId, ready: () => health.up() && bus.connected(),
     settings: {
       clusterName: config.clusterName, defaultComputePool: config.defaultComputePool, defaultAuxPool: config.defaultAuxPool, pools: config.resourcePools,
       listen: config.listen, webDir: config.webDir, checkpointStorage: storageConfig(config.checkpointStorage),
@@ -85,24 +92,34 @@ export async function runMaster(config: MasterConfig, stop: AbortSignal): Promis
     ...common, ...identities, db, clusterId: cluster.clusterId, pools: names, natsUrls: config.nats.urls,
     forward: (request, response) => api.routing(request, response), onEnrolled: () => wakes.wake('feed'),
   })
-  try {
-    await api.listen(config.listen)
-    await agentApi.listen(config.agentListen)
-    log.info({ listen: api.server.address(), agentListen: agentApi.server.address(), clusterId: cluster.clusterId, bucket: bucket.url }, 'the master serves')
-    await aborted(signal)
-  } finally {
-    failed.abort(signal.reason)
-    await Promise.race([Promise.all([closed(api), closed(agentApi)]), realClock.sleep(CLOSE_MS_MAX, new AbortController().signal)])
-    await Promise.all([loops.schedule.ended, loops.lifecycle.ended, loops.checkpoints.ended, presence.ended, health.ended, leadership.ended])
-    await intake.close()
-    natsStop.abort()
-    await bus.ended
-    await leadership.release().catch((error: unknown) => log.warn({ err: error }, 'the leader row was not released, the next master waits a few seconds'))
-    await buckets.close()
-    await db.destroy()
-    log.info({}, 'the master has stopped')
-  }
-  if (failed.signal.reason instanceof Error && !stop.aborted) throw failed.signal.reason
+  drain.push(() => Promise.race([Promise.all([closed(api), closed(agentApi)]), realClock.sleep(CLOSE_MS_MAX, new AbortController().signal)]))
+  await api.listen(config.listen)
+  await agentApi.listen(config.agentListen)
+  log.info({ listen: api.server.address(), agentListen: agentApi.server.address(), clusterId: cluster.clusterId, bucket: bucket.url }, 'the master serves')
+}
+
+/** NATS outlives `signal`: what was taken is answered first. */
+function openMasterBus(common: BootDeps, identities: Identities, intake: Intake, drain: (() => Promise<unknown>)[]): Bus {
+  const stop = new AbortController()
+  const bus = openBus({
+    ...common, urls: common.config.nats.urls, inboxPrefix: inboxPrefix(MASTER), subscriptions: intake.subscriptions, signal: stop.signal,
+    credentials: () => ({ jwt: identities.masterJwt, seed: new TextDecoder().decode(identities.natsKeys.master.getSeed()) }),
+  })
+  drain.push(() => {
+    stop.abort()
+    return bus.ended
+  })
+  return bus
+}
+
+/** The loops that decide, under the leader row, and the wakes that rouse them. */
+function startDeciders(given: Omit<LoopDeps, 'leaderEpoch'> & BootDeps, buckets: Buckets, wakes: Wakes, drain: (() => Promise<unknown>)[]): void {
+  const deciders = ['schedule', 'lifecycle', 'checkpoints'] as const
+  const leadership = startLeadership({ ...given, holder: `${given.config.holder}:${randomUUID()}`, onElected: () => deciders.forEach(wakes.receive) })
+  const deps: LoopDeps = { ...given, leaderEpoch: leadership.epoch }
+  const loops = { schedule: startScheduleLoop(deps), lifecycle: startLifecycleLoop(deps), checkpoints: startCheckpointsLoop({ ...deps, buckets, verify: verifyCheckpoint }) }
+  for (const name of deciders) wakes.on(name, loops[name].wake)
+  drain.push(() => leadership.ended.then(leadership.release), () => Promise.all(deciders.map((name) => loops[name].ended)))
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

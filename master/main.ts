@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { DROVER_VERSION } from '../protocol/wire/version.ts'
 import { HELP, readArguments, UsageError } from './arguments.ts'
+import { createApi } from './api/server.ts'
+import { ensureFirstUsers } from './api/users-first.ts'
 import { runMaster } from './compose.ts'
 import { ConfigError, readConfig } from './config.ts'
 import { joinToken } from './identity/join-token.ts'
@@ -18,7 +20,7 @@ async function main(): Promise<void> {
   const stop = new AbortController()
   for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => stop.abort())
   const file = env['DROVER_CONFIG']
-  await runMaster(readConfig(file ? readFileSync(file, 'utf8') : '', env, process.pid), stop.signal)
+  await runMaster(readConfig(file ? readFileSync(file, 'utf8') : '', env, process.pid), stop.signal, { createApi, ensureFirstUsers })
 }
 
 try {

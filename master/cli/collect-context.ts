@@ -8,7 +8,7 @@ import type { IgnoreRules } from './ignore-rules.ts'
 
 /** The master takes no more, unpacked. */
 export const CONTEXT_MAX = 95 * 2 ** 20
-const FILES_MAX = 100_000
+const FILES_MAX = 50_000
 
 export interface ContextEntry {
   /** relative, with `/` */
@@ -48,7 +48,7 @@ async function walk(root: string, under: string, rules: IgnoreRules, entries: Co
     const entry = await entryOf(root, path, rules)
     if (entry === null) continue
     entries.push(entry)
-    if (entries.length > FILES_MAX) throw new CliError(EXIT.failed, `the model definition has more than ${FILES_MAX} files`, 'name what is not needed in .droverignore')
+    if (entries.length > FILES_MAX) throw new CliError(EXIT.failed, `the model definition has more than ${FILES_MAX} files and directories`, 'name what is not needed in .droverignore')
     if (entry.directory) await walk(root, path, rules, entries)
   }
 }

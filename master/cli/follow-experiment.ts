@@ -30,8 +30,8 @@ const GRACE_MS = 3_000
 
 /**
  * Follows an experiment to its end: every log line of its trials exactly once, and a status line with state, steps,
- * newest metrics and checkpoints. A lost master is waited for. Rejects with `CliError` when the experiment is gone,
- * the session has ended, or `signal` aborts.
+ * newest metrics and checkpoints. A lost master is waited for, one never reached is an error. Rejects with `CliError`
+ * also when the experiment is gone, the session has ended, or `signal` aborts.
  */
 export async function followExperiment(options: FollowOptions): Promise<Experiment> {
   const { client, out, signal } = options
@@ -97,9 +97,9 @@ async function poll(view: View, client: Client, experimentId: number): Promise<v
     view.experiment = { ...experiment, state: stateWord(experiment.state) }
     view.trials = trials ?? []
     view.lost = false
-    for (const trial of view.trials) view.metrics = { ...trial.latestValidation?.metrics?.avgMetrics, ...view.metrics }
+    for (const trial of view.trials) view.metrics = { ...view.metrics, ...trial.drover?.latestTraining?.metrics?.avgMetrics, ...trial.latestValidation?.metrics?.avgMetrics }
   } catch (error) {
-    if (!isUnreachable(error)) throw error
+    if (!isUnreachable(error) || view.experiment === null) throw error
     view.lost = true
   }
 }

@@ -2,7 +2,8 @@ import { backoffMs } from '../../protocol/kit/backoff.ts'
 import type { Clock } from '../../protocol/kit/clock.ts'
 import type { Client, Query } from './client.ts'
 import { isUnreachable } from './fail.ts'
-import type { TrialLog } from './shapes.ts'
+import { hasEnded } from './shapes.ts'
+import type { Trial, TrialLog } from './shapes.ts'
 
 export interface FollowLogsOptions {
   client: Client
@@ -22,16 +23,20 @@ export interface FollowLogsOptions {
   random: () => number
 }
 
+const REOPEN_MS = 500
+
 /**
  * Lines of a trial to its end. A lost stream is opened again for as long as it takes; the line ids tell what was
- * seen, so nothing is lost or doubled (I11). Resolves when the master ends the stream of an ended trial, or after
- * `enough` with everything committed by then.
+ * seen, so nothing is lost or doubled (I11). A stream that ends well proves nothing while the trial lives: a master
+ * that stops ends its streams well too. So the last pass is always one without following, made after the trial was
+ * seen ended or `enough` was said. A master that was never reached is an error at once.
  */
 export async function followLogs(options: FollowLogsOptions): Promise<void> {
   const { client, enough, signal, clock } = options
   let last = options.after ?? -1
   let failures = 0
   let lost = false
+  let reached = false
 
   async function read(follow: boolean): Promise<void> {
     const stop = follow ? AbortSignal.any([enough, signal]) : signal
@@ -52,20 +57,27 @@ export async function followLogs(options: FollowLogsOptions): Promise<void> {
     options.onLost?.(now)
   }
 
+  /** One try: true when everything up to the end was read. */
+  async function advance(): Promise<boolean> {
+    const { trial } = await client.get<{ trial: Trial }>(`/api/v1/trials/${options.trialId}`)
+    reached = true
+    const over = enough.aborted || hasEnded(trial.state)
+    await read(!over)
+    tell(false)
+    if (!over) await clock.sleep(REOPEN_MS, AbortSignal.any([enough, signal]))
+    return over
+  }
+
   for (;;) {
-    const follow = !enough.aborted
     try {
-      await read(follow)
-      tell(false)
-      return
+      if (await advance()) return
+      failures = 0
     } catch (error) {
       if (signal.aborted) throw error
-      // Aborted by `enough`: one more pass without following brings the rest.
-      if (follow && enough.aborted) continue
-      if (!isUnreachable(error)) throw error
+      if (!isUnreachable(error) || !reached) throw error
       failures += 1
       if (failures > 1) tell(true)
-      await clock.sleep(backoffMs(failures, options.random, { baseMs: 200, capMs: 3_000, floorMs: 50 }), follow ? AbortSignal.any([enough, signal]) : signal)
+      await clock.sleep(backoffMs(failures, options.random, { baseMs: 200, capMs: 3_000, floorMs: 50 }), signal)
     }
   }
 }

@@ -4,12 +4,14 @@ import { neutralName } from './neutral.ts'
 interface ErrorBody {
   message?: unknown
   error?: unknown
+  /** every mistake, where there may be several */
+  details?: unknown
 }
 
 /** A refusal by the master, in its own words, with the cure its status suggests. */
 export async function failureOf(response: Response, master: string): Promise<CliError> {
   const text = await response.text().catch(() => '')
-  const said = neutralName(wordsOf(text)).slice(0, 2000)
+  const said = wordsOf(text).map(neutralName).join('\n  ').slice(0, 8000)
   const { status } = response
   if (status === 401) return new CliError(EXIT.denied, said || 'not logged in, or the session has ended', `run: drover login -m ${master}`)
   if (status === 403) return new CliError(EXIT.denied, said || 'this is not allowed for you', 'log in as a user who may do this, or ask an administrator')
@@ -20,21 +22,33 @@ export async function failureOf(response: Response, master: string): Promise<Cli
   return new CliError(EXIT.failed, said || `the master refused the request (HTTP ${status})`, 'mend what the message names and try again')
 }
 
-function wordsOf(text: string): string {
-  let body: ErrorBody
+/** The message, then each detail that it does not hold already. */
+function wordsOf(text: string): string[] {
+  let body: ErrorBody | null
   try {
-    body = JSON.parse(text) as ErrorBody
+    body = JSON.parse(text) as ErrorBody | null
   } catch {
-    return ''
+    return []
   }
-  const { error, message } = body ?? {}
-  if (typeof error === 'object' && error !== null) {
-    const inner = error as { error?: unknown; message?: unknown; reason?: unknown }
-    const words = [inner.error, inner.message, inner.reason].find((one) => typeof one === 'string' && one !== '')
-    if (typeof words === 'string') return words
-  }
-  if (typeof message === 'string') return message
-  return typeof error === 'string' ? error : ''
+  const message = messageOf(body ?? {})
+  const details: unknown[] = Array.isArray(body?.details) ? body.details : []
+  const more = details.map(detailOf).filter((detail) => detail !== '' && !message.includes(detail))
+  return message === '' ? more : [message, ...more]
+}
+
+function messageOf({ error, message }: ErrorBody): string {
+  if (typeof message === 'string' && message !== '') return message
+  if (typeof error !== 'object' || error === null) return typeof error === 'string' ? error : ''
+  const inner = error as { error?: unknown; message?: unknown; reason?: unknown }
+  const words = [inner.error, inner.message, inner.reason].find((one) => typeof one === 'string' && one !== '')
+  return typeof words === 'string' ? words : ''
+}
+
+function detailOf(detail: unknown): string {
+  if (typeof detail !== 'object' || detail === null) return ''
+  const { path, message } = detail as { path?: unknown; message?: unknown }
+  if (typeof message !== 'string') return ''
+  return typeof path === 'string' && path !== '' ? `${path}: ${message}` : message
 }
 
 const CAUSES: Readonly<Record<string, string>> = {

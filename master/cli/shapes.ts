@@ -3,7 +3,6 @@ export interface Experiment {
   id: number
   name: string
   state: string
-  stateReason?: string
   startTime: string
   endTime?: string | null
   username: string
@@ -14,7 +13,7 @@ export interface Experiment {
   description?: string
   labels?: string[]
   checkpointCount?: number
-  config?: Record<string, unknown>
+  drover?: { stateReason?: string; waitReason?: string }
 }
 
 export interface MetricsWorkload {
@@ -27,7 +26,6 @@ export interface Trial {
   id: number
   experimentId: number
   state: string
-  stateReason?: string
   startTime: string
   endTime?: string | null
   restarts: number
@@ -38,6 +36,7 @@ export interface Trial {
   searcherMetricValue?: number | null
   latestValidation?: MetricsWorkload | null
   bestValidation?: MetricsWorkload | null
+  drover?: { stateReason?: string; latestTraining?: MetricsWorkload | null; allocation?: { id?: string; state?: string; waitReason?: string; agents?: string[] } | null }
 }
 
 export interface TrialLog {
@@ -59,6 +58,7 @@ export interface Checkpoint {
   /** path -> size in bytes, as text */
   resources?: Record<string, string>
   metadata?: Record<string, unknown>
+  drover?: { url?: string; error?: string }
   training?: { experimentId?: number; trialId?: number; searcherMetric?: number | null; validationMetrics?: { avgMetrics?: Record<string, unknown> } }
 }
 
@@ -67,7 +67,7 @@ export interface Slot {
   enabled?: boolean
   draining?: boolean
   device?: { id?: number; brand?: string; uuid?: string; type?: string }
-  container?: { id?: string; state?: string; parent?: string } | null
+  container?: { id?: string; state?: string; parent?: string; drover?: { allocationId?: string } } | null
 }
 
 export interface Agent {
@@ -78,7 +78,18 @@ export interface Agent {
   registeredTime?: string
   addresses?: string[]
   resourcePools?: string[]
+  drover?: { status?: string; hostname?: string; seenAt?: string | null }
   slots?: Record<string, Slot>
+}
+
+/** GET /api/v1/drover/why/experiments/:id */
+export interface Why {
+  state?: string
+  stateReason?: string
+  summary?: string
+  trials?: { trialId: number; state?: string; stateReason?: string; allocationState?: string | null; waitReason?: string; want?: string; wantReason?: string; exitKind?: string | null; exitText?: string }[]
+  /** newest first */
+  events?: { time: string; kind: string; text: string }[]
 }
 
 /** `STATE_ACTIVE` -> `ACTIVE`: people read the word without its prefix. */

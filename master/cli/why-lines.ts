@@ -1,13 +1,22 @@
-/** The answer of `why`, one fact a line. Shape free: what is a list goes line by line, what is a map by its keys. */
-export function whyLines(answer: unknown): string[] {
-  if (Array.isArray(answer)) return answer.flatMap(whyLines)
-  if (typeof answer === 'string') return answer === '' ? [] : [answer]
-  if (typeof answer !== 'object' || answer === null) return answer === null || answer === undefined ? [] : [String(answer)]
-  const { text, reason, time, at } = answer as Record<string, unknown>
-  const words = typeof text === 'string' ? text : reason
-  if (typeof words === 'string') return [`${typeof time === 'string' ? `${time}  ` : typeof at === 'string' ? `${at}  ` : ''}${words}`]
-  return Object.entries(answer).flatMap(([key, value]) => {
-    const lines = whyLines(value)
-    return lines.length <= 1 && typeof value !== 'object' ? lines.map((line) => `${key}: ${line}`) : lines.length === 0 ? [] : [`${key}:`, ...lines.map((line) => `  ${line}`)]
+import { whenText } from './format.ts'
+import { stateWord } from './shapes.ts'
+import type { Why } from './shapes.ts'
+
+const EVENTS_SHOWN = 10
+
+/** The summary first, then each trial with what it waits for or how it ended, then the newest events. */
+export function whyLines(why: Why): string[] {
+  const summary = why.summary || why.stateReason || stateWord(why.state ?? '')
+  const trials = (why.trials ?? []).map((trial) => {
+    const facts = [
+      trial.stateReason ?? '',
+      trial.allocationState ? `allocation ${trial.allocationState}` : '',
+      trial.waitReason ? `waits: ${trial.waitReason}` : '',
+      trial.wantReason ? `asked to ${trial.want ?? 'stop'}: ${trial.wantReason}` : '',
+      trial.exitKind ? `last exit ${trial.exitKind}${trial.exitText ? `: ${trial.exitText}` : ''}` : '',
+    ]
+    return `trial ${trial.trialId} ${stateWord(trial.state ?? '')}${facts.filter((fact) => fact !== '').map((fact) => `; ${fact}`).join('')}`
   })
+  const events = (why.events ?? []).slice(0, EVENTS_SHOWN).map(({ time, kind, text }) => `${whenText(time)}  ${kind}  ${text}`)
+  return [...(summary === '' ? [] : [summary]), ...trials, ...events]
 }

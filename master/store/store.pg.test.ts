@@ -88,6 +88,22 @@ describe.skipIf(!PG_ADMIN_URL)('store', () => {
     const cut = await sql`SELECT pg_terminate_backend(pg_backend_pid())`.execute(rig.db).catch((error: unknown) => error)
     expect(isTransient(cut)).toBe(true)
   })
+
+  test('a connection cut between two statements of a transaction is an error of the transaction, not of the process', async () => {
+    const uncaught: unknown[] = []
+    const listener = (error: unknown): void => void uncaught.push(error)
+    process.on('uncaughtException', listener)
+    const work = rig.db.transaction().execute(async (tx) => {
+      const pid = (await sql<{ pid: number }>`SELECT pg_backend_pid() AS pid`.execute(tx)).rows[0]?.pid
+      await sql`SELECT pg_terminate_backend(${pid})`.execute(rig.db)
+      await new Promise((resolve) => setTimeout(resolve, 100))
+      await sql`SELECT 1`.execute(tx)
+    })
+    expect(isTransient(await work.catch((error: unknown) => error))).toBe(true)
+    process.off('uncaughtException', listener)
+    expect(uncaught).toEqual([])
+    await sql`SELECT 1`.execute(rig.db)
+  })
 })
 
 async function until(holds: () => Promise<boolean>): Promise<void> {

@@ -22,7 +22,9 @@ export interface CreateOptions {
 
 interface Created {
   experiment: Experiment
+  /** Determined's enum; `drover.warnings` says them in words */
   warnings?: string[]
+  drover?: { warnings?: { path: string; message: string }[] }
 }
 
 /** Up to 127 MiB of JSON go up in one request. */
@@ -38,7 +40,7 @@ export async function createExperiment(invocation: Invocation, options: CreateOp
   const created = await client.post<Created>('/api/v1/experiments', {
     config: checked.text, activate: !options.paused, ...(context === null ? {} : { contextTgz: context.bytes.toString('base64') }),
   }, UPLOAD_TIMEOUT_MS)
-  return report(invocation, client, created, options)
+  return report(invocation, client, created, options, new Set(checked.warnings.map(({ path, message }) => `${path}: ${message}`)))
 }
 
 function refuseMistakes({ terminal }: Invocation, file: string, checked: CheckedConfig): void {
@@ -48,17 +50,20 @@ function refuseMistakes({ terminal }: Invocation, file: string, checked: Checked
   throw new CliError(EXIT.failed, `${file} has ${checked.errors.length} mistake${checked.errors.length === 1 ? '' : 's'}; nothing was submitted`, 'mend what is named above; drover config check tries it without a master')
 }
 
-async function report(invocation: Invocation, client: Client, { experiment, warnings = [] }: Created, options: CreateOptions): Promise<number> {
+async function report(invocation: Invocation, client: Client, { experiment, warnings = [], drover }: Created, options: CreateOptions, known: ReadonlySet<string>): Promise<number> {
   const { terminal, signal } = invocation
-  for (const warning of warnings) terminal.note(`warning: ${warning === 'LAUNCH_WARNING_CURRENT_SLOTS_EXCEEDED' ? 'the pool has fewer slots now than this needs' : warning}`)
-  const said = `created experiment ${experiment.id} (${experiment.name})${options.paused ? ', paused' : ''}`
+  const said = (drover?.warnings ?? []).map(({ path, message }) => `${path === '' ? '' : `${path}: `}${message}`)
+  for (const warning of said.length > 0 ? said : warnings) {
+    if (!known.has(warning)) terminal.note(`warning: ${warning === 'LAUNCH_WARNING_CURRENT_SLOTS_EXCEEDED' ? 'the pool has fewer slots now than this needs' : warning}`)
+  }
+  const done = `created experiment ${experiment.id} (${experiment.name})${options.paused ? ', paused' : ''}`
   if (!options.follow && !options.wait) {
     if (terminal.json) terminal.data({ experiment, warnings })
-    else terminal.line(said)
+    else terminal.line(done)
     return EXIT.ok
   }
   const log = terminal.json ? terminal.note : terminal.line
-  log(said)
+  log(done)
   const end = options.follow
     ? await followExperiment({ client, experimentId: experiment.id, out: { line: log, status: terminal.status }, signal })
     : await awaitEnd({ client, experimentId: experiment.id, terminal, signal, timeoutSeconds: 0 })

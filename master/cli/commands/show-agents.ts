@@ -14,10 +14,10 @@ export async function listAgents(invocation: Invocation): Promise<void> {
   const agents = await fetchAgents(invocation)
   if (invocation.terminal.json) return invocation.terminal.data(agents)
   await invocation.terminal.table(
-    ['id', 'state', 'pool', 'slots', 'in use', 'version', 'since'],
+    ['id', 'state', 'heard', 'pool', 'slots', 'in use', 'version', 'since'],
     agents.map((one) => {
       const slots = Object.values(one.slots ?? {})
-      return [one.id, agentWord(one), (one.resourcePools ?? []).join(','), String(slots.length), String(slots.filter(isUsed).length), one.version ?? '', whenText(one.registeredTime)]
+      return [one.id, agentWord(one), one.drover?.status ?? '', (one.resourcePools ?? []).join(','), String(slots.length), String(slots.filter(isUsed).length), one.version ?? '', whenText(one.registeredTime)]
     }),
   )
 }
@@ -30,7 +30,7 @@ export async function listSlots(invocation: Invocation): Promise<void> {
     ['agent', 'slot', 'state', 'type', 'device', 'runs'],
     rows.map(({ agent, slot }) => [
       agent.id, slot.id, slot.enabled === false ? 'disabled' : slot.draining === true ? 'draining' : isUsed(slot) ? 'in use' : 'free',
-      stateWord(slot.device?.type ?? '').toLowerCase(), slot.device?.brand ?? '', slot.container?.id ?? '',
+      stateWord(slot.device?.type ?? '').toLowerCase(), slot.device?.brand ?? '', slot.container?.drover?.allocationId ?? slot.container?.parent ?? slot.container?.id ?? '',
     ]),
   )
 }

@@ -32,6 +32,8 @@ export async function describeCheckpoint(invocation: Invocation, text: string): 
     ['validation', metricsText(checkpoint.training?.validationMetrics?.avgMetrics)],
     ...Object.entries(checkpoint.metadata ?? {}).map(([name, value]): [string, string] => [name, numberText(value)]),
     ['size', sizeText(bytesOf(checkpoint))],
+    ['place', checkpoint.drover?.url ?? ''],
+    ['error', checkpoint.drover?.error ?? ''],
   ]
   await terminal.table(['checkpoint', checkpoint.uuid], facts.filter(([, value]) => value !== ''))
   terminal.line('')

@@ -4,11 +4,12 @@ import type { LiveEvent } from '../../../protocol/wire/live.ts'
 import { isUnreachable } from '../fail.ts'
 import { whenText } from '../format.ts'
 import type { Invocation } from '../invocation.ts'
+import type { Why } from '../shapes.ts'
 import { whyLines } from '../why-lines.ts'
 
 export async function whyExperiment(invocation: Invocation, id: number): Promise<void> {
   const client = await invocation.client()
-  const answer = await client.get<unknown>(`/api/v1/drover/why/experiments/${id}`)
+  const answer = await client.get<Why>(`/api/v1/drover/why/experiments/${id}`)
   if (invocation.terminal.json) return invocation.terminal.data(answer)
   for (const line of whyLines(answer)) invocation.terminal.line(line)
 }
@@ -29,11 +30,11 @@ export async function listEvents(invocation: Invocation, options: EventOptions):
   let failures = 0
   while (!signal.aborted) {
     try {
-      const { events = [] } = await client.get<{ events?: LiveEvent[] }>('/api/v1/drover/events', { experimentId: options.experimentId ?? undefined, after })
+      const { events = [], cursor = after } = await client.get<{ events?: LiveEvent[]; cursor?: number }>('/api/v1/drover/events', { experimentId: options.experimentId ?? undefined, after })
       failures = 0
       const fresh = events.filter(({ id }) => id > after)
       for (const event of fresh) print(invocation, event)
-      after = fresh.reduce((last, { id }) => Math.max(last, id), after)
+      after = fresh.reduce((last, { id }) => Math.max(last, id), Math.max(after, cursor))
       if (fresh.length > 0) continue
     } catch (error) {
       if (!options.follow || !isUnreachable(error)) throw error

@@ -38,7 +38,7 @@ function factsOf(experiment: Experiment): string[][] {
     ['description', experiment.description ?? ''],
     ['labels', (experiment.labels ?? []).join(', ')],
     ['state', stateWord(experiment.state)],
-    ['reason', experiment.stateReason ?? ''],
+    ['reason', experiment.drover?.stateReason || experiment.drover?.waitReason || ''],
     ['progress', shareText(experiment.progress)],
     ['owner', experiment.username],
     ['pool', experiment.resourcePool ?? ''],

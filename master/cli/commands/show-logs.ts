@@ -38,19 +38,19 @@ async function printTrial(invocation: Invocation, client: Client, trialId: numbe
   const [print, format] = [printer(invocation), formatter(invocation)]
   const query = filterQuery(filters)
   const { signal } = invocation
-  let after = -1
-  if (filters.tail !== null) {
-    const newest: TrialLog[] = []
-    for await (const entry of client.stream<TrialLog>(`/api/v1/trials/${trialId}/logs`, { ...query, limit: Math.max(1, filters.tail), orderBy: 'ORDER_BY_DESC' }, signal)) newest.push(entry)
-    const last = newest.slice(0, filters.tail).reverse()
-    for (const entry of last) print(format(entry))
-    after = Number(newest[0]?.id ?? -1)
-    if (!filters.follow) return
+  const path = `/api/v1/trials/${trialId}/logs`
+  if (filters.tail === null && !filters.follow) {
+    for await (const entry of client.stream<TrialLog>(path, filters.head === null ? query : { ...query, limit: Math.max(1, filters.head) }, signal)) print(format(entry))
+    return
   }
-  const done = new AbortController()
-  if (!filters.follow) done.abort()
+  const newest: TrialLog[] = []
+  if (filters.tail !== null) {
+    for await (const entry of client.stream<TrialLog>(path, { ...query, limit: Math.max(1, filters.tail), orderBy: 'ORDER_BY_DESC' }, signal)) newest.push(entry)
+    for (const entry of newest.slice(0, filters.tail).reverse()) print(format(entry))
+  }
+  if (!filters.follow) return
   await followLogs({
-    client, trialId, query: filters.head === null ? query : { ...query, limit: Math.max(1, filters.head) }, enough: done.signal, signal, after, clock: realClock, random: Math.random,
+    client, trialId, query, enough: new AbortController().signal, signal, after: Number(newest[0]?.id ?? -1), clock: realClock, random: Math.random,
     onLine: (entry) => print(format(entry)),
     onLost: (lost) => invocation.terminal.note(lost ? 'the master is lost; trying again' : 'the master is back'),
   })

@@ -11,10 +11,12 @@ export async function describeTrial(invocation: Invocation, id: number): Promise
   const facts: [string, string][] = [
     ['experiment', String(trial.experimentId)],
     ['state', stateWord(trial.state)],
-    ['reason', trial.stateReason ?? ''],
+    ['reason', trial.drover?.stateReason || trial.drover?.allocation?.waitReason || ''],
+    ['allocation', [trial.drover?.allocation?.id ?? '', trial.drover?.allocation?.state ?? '', ...(trial.drover?.allocation?.agents ?? [])].join(' ').trim()],
     ['steps', String(trial.totalBatchesProcessed ?? 0)],
     ['restarts', String(trial.restarts ?? 0)],
     ['checkpoints', trial.checkpointCount === undefined ? '' : String(trial.checkpointCount)],
+    ['latest training', metricsText(trial.drover?.latestTraining?.metrics?.avgMetrics)],
     ['latest validation', metricsText(trial.latestValidation?.metrics?.avgMetrics)],
     ['best validation', metricsText(trial.bestValidation?.metrics?.avgMetrics)],
     ['hyperparameters', Object.entries(trial.hparams ?? {}).map(([name, value]) => `${name}=${numberText(value)}`).join(' ')],
