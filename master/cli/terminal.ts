@@ -29,7 +29,7 @@ const PLAIN_STATUS_MS = 10_000
 export function createTerminal({ stdout, stderr, json, capable, nowMs }: TerminalOptions): Terminal {
   const live = capable && stderr.isTTY === true
   let shown = ''
-  let plainAt = -Infinity
+  let plainAt = nowMs()
 
   function erase(): void {
     if (live && shown !== '') stderr.write('\r\u001b[2K')
