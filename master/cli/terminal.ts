@@ -36,7 +36,7 @@ export function createTerminal({ stdout, stderr, json, capable, nowMs }: Termina
   }
 
   function draw(): void {
-    if (live && shown !== '') stderr.write(shown.slice(0, Math.max(20, (stderr.columns ?? 80) - 1)))
+    if (live && shown !== '') stderr.write(shown.slice(0, Math.max(20, (stderr.columns || 80) - 1)))
   }
 
   function write(stream: NodeJS.WriteStream, text: string): void {
