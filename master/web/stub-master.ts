@@ -135,8 +135,8 @@ export class StubMaster {
     if (url.pathname.startsWith('/ui')) return this.#page(url.pathname, response)
     if (request.method === 'POST') return this.#change(request, url, response)
     if (!isLoggedIn(request)) return json(response, { message: 'not logged in' }, 401)
-    const download = this.#download(url, response)
-    if (download) return
+    if (this.#download(url, response)) return
+    if (/^\/api\/v1\/trials\/\d+\/logs$/.test(url.pathname)) return void response.end(`${JSON.stringify({ result: { id: String(this.world.lines.at(-1)?.id ?? 0) } })}\n`)
     const body = this.#read(url)
     return body === null ? json(response, { message: `no ${url.pathname}` }, 404) : json(response, body)
   }

@@ -47,7 +47,7 @@ function RunningRow({ running }: { running: Running }): ReactNode {
       <StateBadge state={running.state} />
       {running.trialId === null
         ? <Text size="sm" className="ellipsis">{neutralise(running.allocation)}</Text>
-        : <Text size="sm" className="ellipsis"><Link to="/trials/$trialId" params={{ trialId: running.trialId }}>trial {running.trialId}</Link> <span className="quiet">{neutralise(running.allocation)}</span></Text>}
+        : <Text size="sm" className="ellipsis"><Link className="link" to="/trials/$trialId" params={{ trialId: running.trialId }}>trial {running.trialId}</Link> <span className="quiet">{neutralise(running.allocation)}</span></Text>}
     </Group>
   )
 }
