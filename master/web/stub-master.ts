@@ -24,7 +24,7 @@ export interface StubWorld {
   metrics: LiveMetric[]
   /** path -> bytes, of every checkpoint */
   files: Record<string, string>
-  why: { state: string; reason: string; waitReason: string }
+  why: { state: string; stateReason: string; summary: string; trials: { trialId: number; state: string; waitReason: string }[] }
 }
 
 interface Follower {
@@ -169,7 +169,7 @@ export class StubMaster {
     if (path === 'experiments') return { experiments: world.experiments, pagination: { total: world.experiments.length, offset: 0, limit: 100 } }
     if (path === 'agents') return { agents: world.agents }
     if (path === 'resource-pools') return { resourcePools: [{ name: 'default' }, { name: 'spot' }] }
-    if (path === 'drover/events') return { events: world.events.slice(-200), cursor: world.events.at(-1)?.id ?? 0 }
+    if (path === 'drover/events') return { events: world.events.slice(-200).reverse(), cursor: world.events.at(-1)?.id ?? 0 }
     if (path === `drover/why/experiments/${id}`) return world.why
     if (path === `trials/${id}`) return { trial: world.trials.find((trial) => trial.id === id) }
     const experiment = world.experiments.find((each) => each.id === id)

@@ -115,9 +115,9 @@ describe.skipIf(!present)('the page in a browser', { timeout: 30_000 }, () => {
   })
 
   it('shows curves, the timeline, why, and lines as they come', async () => {
-    stub.world.why.waitReason = 'needs 8 slots, the largest agent has 4'
+    stub.world.why.trials = [{ trialId: 1, state: 'STATE_QUEUED', waitReason: 'needs 8 slots, the largest agent has 4' }]
     await open('/experiments/1')
-    await page.getByTestId('waits').getByText('needs 8 slots').waitFor()
+    await page.getByTestId('why').getByText('needs 8 slots').waitFor()
     await page.locator('[data-chart="loss"] canvas').waitFor()
     await page.locator('[data-chart="accuracy"] canvas').waitFor()
     await page.locator('[data-chart="loss"]').getByText('validation_loss').waitFor()
@@ -186,7 +186,7 @@ describe.skipIf(!present)('the page in a browser', { timeout: 30_000 }, () => {
 
   it('takes hostile names, lines and events for text', async () => {
     stub.world.experiments.unshift(experiment(9, HOSTILE, 'STATE_ACTIVE'))
-    stub.world.why.reason = HOSTILE
+    stub.world.why.summary = HOSTILE
     stub.pushEvents(event(20, HOSTILE, HOSTILE))
     stub.pushMetrics(metric(950, HOSTILE, 10, { [HOSTILE]: 1 }))
     await open('/experiments')

@@ -12,6 +12,8 @@ export interface StateLook {
 
 const LOOKS: Readonly<Record<string, StateLook>> = {
   ACTIVE: { label: 'Active', colour: 'blue', moving: true },
+  ASSIGNED: { label: 'Assigned', colour: 'cyan', moving: true },
+  TERMINATED: { label: 'Ended', colour: 'gray', moving: false },
   QUEUED: { label: 'Queued', colour: 'yellow', moving: false },
   PULLING: { label: 'Pulling image', colour: 'cyan', moving: true },
   STARTING: { label: 'Starting', colour: 'cyan', moving: true },
