@@ -146,6 +146,10 @@ export class StubMaster {
     if (request.headers['x-drover'] !== '1') return json(response, { message: 'x-drover is missing' }, 403)
     if (url.pathname === '/api/v1/auth/login') return this.#logIn(await bodyOf(request), response)
     if (!isLoggedIn(request)) return json(response, { message: 'not logged in' }, 401)
+    if (url.pathname === '/api/v1/auth/logout') {
+      response.setHeader('set-cookie', 'auth=; Path=/; HttpOnly; Max-Age=0')
+      return json(response, {})
+    }
     const [, id, verb] = /^\/api\/v1\/experiments\/(\d+)\/(pause|activate|cancel|kill)$/.exec(url.pathname) ?? []
     const experiment = this.world.experiments.find((each) => each.id === Number(id))
     if (experiment === undefined) return json(response, { message: `no experiment ${id}` }, 404)

@@ -122,6 +122,15 @@ describe.skipIf(!present)('the page in a browser', { timeout: 30_000 }, () => {
     await page.locator('[data-chart="accuracy"] canvas').waitFor()
     await page.locator('[data-chart="loss"]').getByText('validation_loss').waitFor()
     await page.getByText('placed on gpu-1').waitFor()
+    const drawing = await page.locator('[data-chart="loss"] .u-over').boundingBox()
+    if (drawing === null) throw new Error('the chart has no drawing area')
+    await page.mouse.move(drawing.x + 60, drawing.y + 50)
+    await page.mouse.down()
+    await page.mouse.move(drawing.x + 160, drawing.y + 50, { steps: 4 })
+    await page.mouse.up()
+    await page.getByRole('button', { name: 'Show all steps' }).click()
+    await page.getByText('Drag across a chart to zoom').waitFor()
+    await page.mouse.move(5, 5)
     stub.pushLines(line(4, 'pushed over the socket', 'WARNING', 1))
     await page.locator('[data-line="4"]').getByText('pushed over the socket').waitFor()
     expect(await page.locator('[data-line="4"] .log-rank').textContent()).toBe('r1')
@@ -208,6 +217,14 @@ describe.skipIf(!present)('the page in a browser', { timeout: 30_000 }, () => {
     await page.context().clearCookies()
     await page.getByRole('link', { name: 'Cluster' }).click()
     await page.getByLabel('User name').waitFor()
+  })
+
+  it('logs out and keeps nothing on the page', async () => {
+    await open('/experiments')
+    await page.getByRole('button', { name: 'ada' }).click()
+    await page.getByRole('menuitem', { name: 'Log out' }).click()
+    await page.getByLabel('User name').waitFor()
+    expect(await page.locator('[data-experiment]').count()).toBe(0)
   })
 
   async function downloaded(click: Promise<void>): Promise<string> {

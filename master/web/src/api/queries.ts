@@ -11,7 +11,7 @@ import type {
  */
 const SLOW_MS = 10_000
 
-export interface ExperimentsFilter {
+interface ExperimentsFilter {
   name: string
   /** bare state names; empty = all */
   states: readonly string[]

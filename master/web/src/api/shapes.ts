@@ -2,7 +2,7 @@
  * The parts of the API's answers that this page reads. Keys are Determined's, an optional one may be absent or null; what
  * is Drover's own stands in an object `drover` beside them.
  */
-import type { LiveEvent, LiveMetric } from '../../../../protocol/wire/live.ts'
+import type { LiveEvent } from '../../../../protocol/wire/live.ts'
 
 type Maybe<T> = T | null | undefined
 
@@ -36,7 +36,7 @@ export interface Experiment {
   drover?: Maybe<{ stateReason?: string; waitReason?: string; slotsPerTrial?: number }>
 }
 
-export interface Pagination {
+interface Pagination {
   total?: Maybe<number>
 }
 
@@ -103,7 +103,7 @@ export interface CheckpointsAnswer {
   checkpoints: Checkpoint[]
 }
 
-export interface CheckpointFile {
+interface CheckpointFile {
   name: string
   size: number | string
 }
@@ -112,7 +112,7 @@ export interface CheckpointFilesAnswer {
   files: CheckpointFile[]
 }
 
-export interface Container {
+interface Container {
   id: string
   /** the allocation it runs, `<task>.<epoch>` */
   parent?: Maybe<string>
@@ -164,11 +164,6 @@ export interface ResourcePoolsAnswer {
 
 export interface EventsAnswer {
   events: LiveEvent[]
-  cursor: number
-}
-
-export interface MetricsAnswer {
-  metrics: LiveMetric[]
   cursor: number
 }
 

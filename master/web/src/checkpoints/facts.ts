@@ -1,6 +1,6 @@
 import type { Checkpoint } from '../api/shapes.ts'
 
-export interface CheckpointFacts {
+interface CheckpointFacts {
   steps: number | null
   bytes: number
   files: number

@@ -27,7 +27,7 @@ export function AgentCard({ agent }: { agent: Agent }): ReactNode {
       <Box mt="sm">
         {running.length === 0 ? <Text size="sm" className="quiet">Nothing runs here.</Text> : running.map((each) => <RunningRow key={each.allocation} running={each} />)}
       </Box>
-      <Group gap="md" mt="sm" className="quiet" fz={12}>
+      <Group gap="md" mt="sm" className="quiet" fz={12} style={{ rowGap: 2 }}>
         <span>{agent.drover?.seenAt ? <>seen <Ago time={agent.drover.seenAt} now={now} /></> : 'never seen'}</span>
         <span>version {neutralise(agent.version || 'unknown')}</span>
         {agent.drover ? <span>{hostWords(agent.drover)}</span> : null}

@@ -1,7 +1,7 @@
 import type { Agent, Slot } from '../api/shapes.ts'
 import { parseAllocationId } from '../../../../protocol/words/ids.ts'
 
-export type SlotUse = 'free' | 'busy' | 'draining' | 'disabled'
+type SlotUse = 'free' | 'busy' | 'draining' | 'disabled'
 
 export interface SlotFacts {
   id: string
@@ -65,7 +65,7 @@ function trialOf(allocation: string): number | null {
   return match ? Number(match[1]) : null
 }
 
-export interface AgentLook {
+interface AgentLook {
   label: string
   colour: string
   hint: string

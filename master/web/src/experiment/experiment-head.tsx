@@ -17,8 +17,8 @@ export function ExperimentHead({ answer, trial }: { answer: ExperimentAnswer; tr
   const { experiment } = answer
   return (
     <Stack gap="sm">
-      <Group justify="space-between" align="flex-start" wrap="nowrap" gap="lg">
-        <div style={{ minWidth: 0 }}>
+      <Group justify="space-between" align="flex-start" gap="sm">
+        <div style={{ minWidth: 0, flex: '1 1 320px' }}>
           <Text size="xs" className="quiet"><Anchor component={Link} to="/experiments" inherit>Experiments</Anchor> / {experiment.id}</Text>
           <Title order={1} fz={22} className="break">{neutralise(experiment.name)}</Title>
           {experiment.description ? <Text size="sm" className="quiet break">{neutralise(experiment.description)}</Text> : null}

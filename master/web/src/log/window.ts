@@ -1,5 +1,5 @@
 /** Rows of equal height: which of them are to be drawn. */
-export interface RowWindow {
+interface RowWindow {
   first: number
   /** one past the last */
   end: number
