@@ -88,6 +88,17 @@ describe.skipIf(!PG_ADMIN_URL)('checkpoints', () => {
     expect((await rig.db.selectFrom('trials').select('state').executeTakeFirstOrThrow()).state).toBe('COMPLETED')
   })
 
+  test('a checkpoint that never arrives holds up the seal no longer than an hour', async () => {
+    const uuid = randomUUID()
+    await take(1, declare(uuid, 10, 1), exit(alloc, 'completed'))
+    await lifecyclePass(rig.deps)
+    expect((await row(uuid)).state).toBe('ACTIVE')
+    await rig.db.updateTable('allocations').set({ ended_at: new Date(Date.now() - 3_700_000) }).execute()
+    await lifecyclePass(rig.deps)
+    expect(await row(uuid)).toMatchObject({ state: 'ERROR', error: expect.stringContaining('within 60 minutes') })
+    expect((await rig.db.selectFrom('experiments').select('state').executeTakeFirstOrThrow()).state).toBe('COMPLETED')
+  })
+
   test('a bucket that cannot be asked refuses nothing: the loop backs off and tries again', async () => {
     const uuid = randomUUID()
     await take(1, declare(uuid, 10, 1))
