@@ -1,140 +1,129 @@
-import { createHash, randomUUID } from 'node:crypto'
-import { createReadStream } from 'node:fs'
-import { link, mkdir, open, readdir, rename, rm, stat, unlink } from 'node:fs/promises'
-import { dirname, join, resolve, sep } from 'node:path'
-import type { Readable } from 'node:stream'
-import { BucketError, type Bucket, type BucketErrorKind, type ObjectInfo } from './door.ts'
+import { createHash } from 'node:crypto'
+import { open, unlink, type FileHandle } from 'node:fs/promises'
+import { join } from 'node:path'
+import { backoffMs } from '../kit/backoff.ts'
+import type { BucketOptions } from './open.ts'
+import { codeOf, directoryError } from './directory-errors.ts'
+import { listBelow } from './directory-list.ts'
+import { writeWhole } from './directory-write.ts'
+import { BucketError, type Bucket, type TransferOptions } from './door.ts'
+import { checkKey } from './key.ts'
+import { storageUrl } from './url.ts'
+
+const CHUNK_BYTES = 1024 * 1024
 
 /**
- * A bucket in a directory of one host. An object is written beside its place, synced and renamed (or linked, where it
- * must be new), so a reader sees it whole or not at all.
+ * A bucket in a directory of one host: the local demo's, and a double for tests. Objects are files below `root`, so
+ * unlike in S3 a key cannot be an object and the prefix of another (kind `denied`).
  */
-const DRAFT = '.drover-draft-'
-
-export function openDirectory(root: string): Bucket {
-  const base = resolve(root)
-  const place = (key: string): string => safePlace(base, key)
+export function openDirectoryBucket(root: string, options: BucketOptions): Bucket {
+  const place = (key: string): string => join(root, checkKey(key))
+  const url = storageUrl({ type: 'directory', path: root })
   return {
-    url: `file://${base}`,
-    putFile: (key, path, options) => putFile(place(key), path, options),
-    putBytes: (key, body, options) => putBytes(place(key), body, options.create),
-    getBytes: (key, options) => getBytes(place(key), options.maxBytes),
-    getFile: (key, path, options) => copyHashed(place(key), path, options.signal, options.onBytes),
-    getStream: (key) => named(async () => (await open(place(key), 'r')).createReadStream() as Readable),
-    head: (key) => named(async () => ({ key, size: await fileSize(place(key)), sha256: null })),
-    list: (prefix) => list(base, prefix),
-    remove: (key) => named(() => rm(place(key), { force: true })),
+    url,
+    putFile: (key, path, transfer) => putFile(options, { path: place(key), what: `put ${key} in ${url}` }, path, transfer),
+    async putBytes(key, body, { signal, create }) {
+      signal.throwIfAborted()
+      await writeWhole(place(key), { create, what: `put ${key} in ${url}` }, (file) => inBucket(file.writeFile(body), `put ${key} in ${url}`))
+    },
+    getFile: async (key, path, transfer) => {
+      const source = await openObject(place(key), `get ${key} in ${url}`)
+      try {
+        const target = await open(path, 'w')
+        try {
+          return await copy(source, target, transfer, { what: `get ${key} in ${url}`, bucketSide: 'source' })
+        } finally {
+          await target.close()
+        }
+      } finally {
+        await source.close()
+      }
+    },
+    async getBytes(key, { signal, maxBytes }) {
+      signal.throwIfAborted()
+      const what = `get ${key} in ${url}`
+      const file = await openObject(place(key), what)
+      try {
+        const { size } = await file.stat()
+        if (size > maxBytes) throw new BucketError('corrupt', `${what}: ${size} bytes, more than the ${maxBytes} allowed`)
+        return await inBucket(file.readFile(), what)
+      } finally {
+        await file.close()
+      }
+    },
+    async getStream(key, { signal }) {
+      return (await openObject(place(key), `get ${key} in ${url}`)).createReadStream({ signal })
+    },
+    async head(key, { signal }) {
+      signal.throwIfAborted()
+      const file = await openObject(place(key), `look at ${key} in ${url}`)
+      try {
+        return { key, size: (await file.stat()).size, sha256: null }
+      } finally {
+        await file.close()
+      }
+    },
+    list: (prefix, { signal }) => listBelow(root, prefix, signal),
+    async remove(key, { signal }) {
+      signal.throwIfAborted()
+      try {
+        await unlink(place(key))
+      } catch (error) {
+        if (codeOf(error) !== 'ENOENT') throw directoryError(error, `remove ${key} in ${url}`)
+      }
+    },
     close: () => undefined,
   }
 }
 
-async function putFile(target: string, path: string, options: { signal: AbortSignal; onBytes?: (sent: number) => void }): Promise<{ size: number; sha256: string }> {
-  const draft = await draftOf(target)
-  const copied = await copyHashed(path, draft, options.signal, options.onBytes)
-  await named(() => rename(draft, target))
-  return copied
-}
-
-async function putBytes(target: string, body: Uint8Array, create: boolean): Promise<void> {
-  const draft = await draftOf(target)
-  await named(async () => {
-    const file = await open(draft, 'w', 0o644)
-    try {
-      await file.writeFile(body)
-      await file.sync()
-    } finally {
-      await file.close()
-    }
-    try {
-      if (create) await link(draft, target)
-      else await rename(draft, target)
-    } finally {
-      if (create) await unlink(draft)
-    }
-  })
-}
-
-async function getBytes(path: string, maxBytes: number): Promise<Uint8Array> {
-  return named(async () => {
-    const size = await fileSize(path)
-    if (size > maxBytes) throw new BucketError('corrupt', `${path} has ${size} bytes, at most ${maxBytes} are expected`)
-    const file = await open(path, 'r')
-    try {
-      return await file.readFile()
-    } finally {
-      await file.close()
-    }
-  })
-}
-
-async function copyHashed(from: string, to: string, signal: AbortSignal, onBytes?: (bytes: number) => void): Promise<{ size: number; sha256: string }> {
-  return named(async () => {
-    const hash = createHash('sha256')
-    let size = 0
-    const file = await open(to, 'w', 0o644)
-    try {
-      for await (const chunk of createReadStream(from, { highWaterMark: 1 << 20, signal }) as AsyncIterable<Buffer>) {
-        hash.update(chunk)
-        size += chunk.length
-        await file.write(chunk)
-        onBytes?.(size)
-      }
-      await file.sync()
-    } finally {
-      await file.close()
-    }
-    return { size, sha256: hash.digest('hex') }
-  })
-}
-
-async function* list(base: string, prefix: string): AsyncIterable<ObjectInfo> {
-  const folder = prefix === '' || prefix.endsWith('/') ? prefix : prefix.slice(0, prefix.lastIndexOf('/') + 1)
-  const keys: string[] = []
-  await walk(base, folder, keys)
-  for (const key of keys.filter((k) => k.startsWith(prefix)).toSorted()) yield { key, size: await fileSize(join(base, key)) }
-}
-
-async function walk(base: string, folder: string, keys: string[]): Promise<void> {
-  const entries = await readdir(join(base, folder), { withFileTypes: true }).catch((error: unknown) => {
-    if (codeOf(error) === 'ENOENT') return []
-    throw error
-  })
-  for (const entry of entries) {
-    if (entry.isDirectory()) await walk(base, `${folder}${entry.name}/`, keys)
-    else if (entry.isFile() && !entry.name.startsWith(DRAFT)) keys.push(`${folder}${entry.name}`)
-  }
-}
-
-async function draftOf(target: string): Promise<string> {
-  await named(() => mkdir(dirname(target), { recursive: true }))
-  return join(dirname(target), `${DRAFT}${randomUUID()}`)
-}
-
-function safePlace(base: string, key: string): string {
-  const path = resolve(base, key)
-  if (key === '' || key.startsWith('/') || key.includes('\0') || !path.startsWith(base + sep) || path !== join(base, key)) {
-    throw new BucketError('denied', `object key ${JSON.stringify(key.slice(0, 200))} leaves the bucket`)
-  }
-  return path
-}
-
-async function fileSize(path: string): Promise<number> {
-  const facts = await named(() => stat(path))
-  if (!facts.isFile()) throw new BucketError('missing', `${path} is no object`)
-  return facts.size
-}
-
-const KINDS: Readonly<Record<string, BucketErrorKind>> = { ENOENT: 'missing', ENOTDIR: 'missing', EEXIST: 'exists', EACCES: 'denied', EPERM: 'denied', EROFS: 'denied', ENOSPC: 'full', EDQUOT: 'full' }
-
-async function named<T>(body: () => Promise<T>): Promise<T> {
+async function putFile(options: BucketOptions, target: { path: string; what: string }, path: string, transfer: TransferOptions): Promise<{ size: number; sha256: string }> {
+  const source = await open(path, 'r')
   try {
-    return await body()
-  } catch (error) {
-    if (error instanceof BucketError || (error instanceof Error && error.name === 'AbortError')) throw error
-    throw new BucketError(KINDS[codeOf(error)] ?? 'transient', error instanceof Error ? error.message : String(error), { cause: error })
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await writeWhole(target.path, { create: false, what: target.what }, (file) => copy(source, file, transfer, { what: target.what, bucketSide: 'target' }))
+      } catch (error) {
+        transfer.signal.throwIfAborted()
+        if (!(error instanceof BucketError) || (error.kind !== 'transient' && error.kind !== 'full')) throw error
+        transfer.onRetry?.(error)
+        await options.clock.sleep(backoffMs(attempt, options.random, { baseMs: 100, capMs: 10_000, floorMs: 50 }), transfer.signal)
+      }
+    }
+  } finally {
+    await source.close()
   }
 }
 
-function codeOf(error: unknown): string {
-  return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : ''
+/** Only errors of the bucket's side are named; those of the local file stay as they are. */
+async function copy(source: FileHandle, target: FileHandle, transfer: TransferOptions, names: { what: string; bucketSide: 'source' | 'target' }): Promise<{ size: number; sha256: string }> {
+  const whole = createHash('sha256')
+  const buffer = Buffer.allocUnsafe(CHUNK_BYTES)
+  let size = 0
+  for (;;) {
+    transfer.signal.throwIfAborted()
+    const reading = source.read(buffer, 0, CHUNK_BYTES, size)
+    const { bytesRead } = await (names.bucketSide === 'source' ? inBucket(reading, names.what) : reading)
+    if (bytesRead === 0) return { size, sha256: whole.digest('hex') }
+    const bytes = buffer.subarray(0, bytesRead)
+    whole.update(bytes)
+    const writing = target.writeFile(bytes)
+    await (names.bucketSide === 'target' ? inBucket(writing, names.what) : writing)
+    size += bytesRead
+    transfer.onBytes?.(bytesRead)
+  }
+}
+
+async function openObject(path: string, what: string): Promise<FileHandle> {
+  const file = await inBucket(open(path, 'r'), what)
+  if ((await file.stat()).isFile()) return file
+  await file.close()
+  throw new BucketError('missing', `${what}: no such object`)
+}
+
+async function inBucket<T>(work: Promise<T>, what: string): Promise<T> {
+  try {
+    return await work
+  } catch (error) {
+    throw directoryError(error, what)
+  }
 }

@@ -1,54 +1,75 @@
 import { createHash } from 'node:crypto'
-import Value from 'typebox/value'
+import { Compile } from 'typebox/compile'
 import { BucketError, type Bucket } from './door.ts'
-import { manifestKey } from './layout.ts'
+import { keyMistake } from './key.ts'
+import { inParallel } from './lanes.ts'
+import { MANIFEST, manifestKey } from './layout.ts'
 import { Manifest } from './manifest.ts'
 
+/** Room for some 30,000 files of long names. */
+export const MANIFEST_BYTES_MAX = 16 * 1024 * 1024
+const HEADS_AT_ONCE = 16
+const manifestCheck = Compile(Manifest)
+
 export type Verified =
+  /** `resources`: name -> size in bytes, manifest.json itself aside */
   | { ok: true; manifest: Manifest; resources: Record<string, number>; bytes: number }
-  /** transient: the store could not be asked; else the checkpoint is not what it claims to be */
+  /** transient: the bucket gave no answer or refuses the reader (whose cure is not the checkpoint's): look again later */
   | { ok: false; transient: boolean; error: string }
 
-const MANIFEST_MAX = 64 * 1024 * 1024
-const PARALLEL = 16
-
-/** Reads the manifest below `prefix`, compares its digest and looks at every object it names: size, and checksum where known (I4). */
-export async function verifyCheckpoint(bucket: Bucket, prefix: string, manifestDigest: string, signal: AbortSignal): Promise<Verified> {
+/**
+ * Whether the checkpoint below `prefix` is whole: the manifest has this SHA-256 and is well formed, and every object it
+ * names is there with its size and, where the store knows it, its SHA-256 (I4, I5). Rejects only when `signal` aborts.
+ */
+export async function verifyCheckpoint(bucket: Bucket, prefix: string, expectManifestDigest: string, signal: AbortSignal): Promise<Verified> {
   try {
-    const manifest = await readManifest(bucket, prefix, manifestDigest, signal)
-    const pending = [...manifest.files]
-    const workers = Array.from({ length: PARALLEL }, async () => {
-      for (let file = pending.pop(); file; file = pending.pop()) await verifyFile(bucket, prefix, file, signal)
-    })
-    await Promise.all(workers)
-    const resources = Object.fromEntries(manifest.files.map((file) => [file.name, file.size]))
-    return { ok: true, manifest, resources, bytes: manifest.files.reduce((sum, file) => sum + file.size, 0) }
+    const manifest = await readManifest(bucket, prefix, expectManifestDigest, signal)
+    await inParallel(manifest.files, HEADS_AT_ONCE, signal, (file, inner) => checkFile(bucket, prefix, file, inner))
+    return { ok: true, manifest, resources: Object.fromEntries(manifest.files.map((file) => [file.name, file.size])), bytes: manifest.files.reduce((sum, file) => sum + file.size, 0) }
   } catch (error) {
-    if (error instanceof BucketError) return { ok: false, transient: error.kind === 'transient' || error.kind === 'throttled' || error.kind === 'denied', error: error.message }
-    throw error
+    signal.throwIfAborted()
+    if (!(error instanceof BucketError)) throw error
+    return { ok: false, transient: error.kind === 'transient' || error.kind === 'throttled' || error.kind === 'denied', error: error.message }
   }
 }
 
-/** The manifest, its digest and its form checked; a BucketError of kind `corrupt` or `missing` otherwise. */
-export async function readManifest(bucket: Bucket, prefix: string, digest: string, signal: AbortSignal): Promise<Manifest> {
-  const bytes = await bucket.getBytes(manifestKey(prefix), { signal, maxBytes: MANIFEST_MAX })
-  const found = createHash('sha256').update(bytes).digest('hex')
-  if (found !== digest) throw new BucketError('corrupt', `${manifestKey(prefix)} has SHA-256 ${found}, declared was ${digest}`)
-  const value: unknown = JSON.parse(new TextDecoder().decode(bytes))
-  if (!Value.Check(Manifest, value)) throw new BucketError('corrupt', `${manifestKey(prefix)} is not a drover-manifest/1`)
-  const bad = value.files.find((file) => !isSafeName(file.name))
-  if (bad) throw new BucketError('corrupt', `${manifestKey(prefix)} names the file ${JSON.stringify(bad.name)}, which leaves the checkpoint`)
+/** Reads and checks the manifest alone. Throws BucketError: `missing`, `corrupt` with what is wrong, or as the store fails. */
+export async function readManifest(bucket: Bucket, prefix: string, expectDigest: string, signal: AbortSignal): Promise<Manifest> {
+  const bytes = await bucket.getBytes(manifestKey(prefix), { signal, maxBytes: MANIFEST_BYTES_MAX })
+  const digest = createHash('sha256').update(bytes).digest('hex')
+  if (digest !== expectDigest) throw new BucketError('corrupt', `${manifestKey(prefix)} has SHA-256 ${digest}, expected ${expectDigest}`)
+  return parseManifest(bytes, manifestKey(prefix))
+}
+
+/** Throws BucketError `corrupt` naming what is wrong; `key` is for the message. */
+export function parseManifest(bytes: Uint8Array, key: string): Manifest {
+  let value: unknown
+  try {
+    value = JSON.parse(new TextDecoder().decode(bytes))
+  } catch (cause) {
+    throw new BucketError('corrupt', `${key} is not JSON`, { cause })
+  }
+  if (!manifestCheck.Check(value)) {
+    const first = manifestCheck.Errors(value)[0]
+    throw new BucketError('corrupt', `${key} is no manifest: ${first ? `${first.instancePath || '/'} ${first.message}` : 'of another shape'}`)
+  }
+  const seen = new Set<string>()
+  for (const { name } of value.files) {
+    const wrong = fileNameMistake(name) ?? (seen.has(name) ? 'is named twice' : null)
+    if (wrong) throw new BucketError('corrupt', `${key} names a file ${JSON.stringify(name.slice(0, 200))} that ${wrong}`)
+    seen.add(name)
+  }
   return value
 }
 
-/** Relative, `/`-separated, no empty, `.` or `..` segment, no control character. */
-export function isSafeName(name: string): boolean {
-  // eslint-disable-next-line no-control-regex
-  return name !== '' && !/[\u0000-\u001f\u007f\\]/.test(name) && name.split('/').every((part) => part !== '' && part !== '.' && part !== '..')
+/** Null when a file of a checkpoint may have this name: it stays below its directory on every host. */
+export function fileNameMistake(name: string): string | null {
+  if (name === MANIFEST) return `is the manifest's own`
+  return keyMistake(name)
 }
 
-async function verifyFile(bucket: Bucket, prefix: string, file: Manifest['files'][number], signal: AbortSignal): Promise<void> {
+async function checkFile(bucket: Bucket, prefix: string, file: Manifest['files'][number], signal: AbortSignal): Promise<void> {
   const head = await bucket.head(`${prefix}/${file.name}`, { signal })
-  if (head.size !== file.size) throw new BucketError('corrupt', `${head.key} has ${head.size} bytes, the manifest says ${file.size}`)
-  if (head.sha256 !== null && head.sha256 !== file.sha256) throw new BucketError('corrupt', `${head.key} has SHA-256 ${head.sha256}, the manifest says ${file.sha256}`)
+  if (head.size !== file.size) throw new BucketError('corrupt', `${prefix}/${file.name} has ${head.size} bytes, its manifest says ${file.size}`)
+  if (head.sha256 !== null && head.sha256 !== file.sha256) throw new BucketError('corrupt', `${prefix}/${file.name} has SHA-256 ${head.sha256}, its manifest says ${file.sha256}`)
 }

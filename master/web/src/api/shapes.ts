@@ -1,0 +1,162 @@
+/** The parts of the API's answers that this page reads. Keys are Determined's; an optional key may be absent or null. */
+import type { LiveEvent, LiveMetric } from '../../../../protocol/wire/live.ts'
+
+type Maybe<T> = T | null | undefined
+
+export interface User {
+  id?: Maybe<number>
+  username: string
+  displayName?: Maybe<string>
+  admin: boolean
+}
+
+export interface Experiment {
+  id: number
+  name: string
+  state: string
+  startTime: string
+  endTime?: Maybe<string>
+  username: string
+  displayName?: Maybe<string>
+  numTrials: number
+  trialIds?: Maybe<number[]>
+  progress?: Maybe<number>
+  resourcePool?: Maybe<string>
+  description?: Maybe<string>
+  labels?: Maybe<string[]>
+  searcherMetric?: Maybe<string>
+  bestTrialSearcherMetric?: Maybe<number>
+  checkpointCount?: Maybe<number>
+  checkpointSize?: Maybe<string>
+  originalConfig: string
+  config: Record<string, unknown>
+}
+
+export interface Pagination {
+  total?: Maybe<number>
+}
+
+export interface ExperimentsAnswer {
+  experiments: Experiment[]
+  pagination?: Maybe<Pagination>
+}
+
+export interface ExperimentAnswer {
+  experiment: Experiment
+  jobSummary?: Maybe<{ state: string; jobsAhead: number }>
+  config?: Maybe<Record<string, unknown>>
+}
+
+export interface MetricsWorkload {
+  metrics: { avgMetrics: Record<string, unknown> }
+  totalBatches: number
+  endTime?: Maybe<string>
+}
+
+export interface Trial {
+  id: number
+  experimentId: number
+  state: string
+  startTime: string
+  endTime?: Maybe<string>
+  hparams: Record<string, unknown>
+  restarts: number
+  totalBatchesProcessed: number
+  taskId?: Maybe<string>
+  runnerState?: Maybe<string>
+  bestValidation?: Maybe<MetricsWorkload>
+  latestValidation?: Maybe<MetricsWorkload>
+  searcherMetricValue?: Maybe<number>
+}
+
+export interface TrialsAnswer {
+  trials: Trial[]
+}
+
+export interface TrialAnswer {
+  trial: Trial
+}
+
+export interface Checkpoint {
+  uuid: string
+  state: string
+  reportTime?: Maybe<string>
+  allocationId?: Maybe<string>
+  /** path -> bytes as text; a directory ends with a slash */
+  resources: Record<string, string | number>
+  metadata: Record<string, unknown>
+  training: {
+    trialId?: Maybe<number>
+    validationMetrics?: Maybe<{ avgMetrics: Maybe<Record<string, unknown>> }>
+    trainingMetrics?: Maybe<{ avgMetrics: Maybe<Record<string, unknown>> }>
+    searcherMetric?: Maybe<number>
+  }
+}
+
+export interface CheckpointsAnswer {
+  checkpoints: Checkpoint[]
+}
+
+export interface CheckpointFile {
+  name: string
+  size: number | string
+}
+
+export interface CheckpointFilesAnswer {
+  files: CheckpointFile[]
+}
+
+export interface Container {
+  id: string
+  /** the allocation it runs, `<task>.<epoch>` */
+  parent?: Maybe<string>
+  state: string
+}
+
+export interface Slot {
+  id?: Maybe<string>
+  device?: Maybe<{ id?: Maybe<number>; brand?: Maybe<string>; uuid?: Maybe<string>; type?: Maybe<string> }>
+  enabled?: Maybe<boolean>
+  draining?: Maybe<boolean>
+  container?: Maybe<Container>
+}
+
+export interface Agent {
+  id: string
+  registeredTime?: Maybe<string>
+  slots?: Maybe<Record<string, Slot>>
+  containers?: Maybe<Record<string, Container>>
+  addresses?: Maybe<string[]>
+  enabled?: Maybe<boolean>
+  draining?: Maybe<boolean>
+  resourcePools?: Maybe<string[]>
+  version?: Maybe<string>
+  /** Drover's own, beside Determined's keys */
+  state?: Maybe<string>
+  lastSeenTime?: Maybe<string>
+}
+
+export interface AgentsAnswer {
+  agents: Agent[]
+}
+
+export interface ResourcePoolsAnswer {
+  resourcePools?: Maybe<{ name: string; description?: Maybe<string>; slotsAvailable?: Maybe<number>; slotsUsed?: Maybe<number>; numAgents?: Maybe<number> }[]>
+}
+
+export interface EventsAnswer {
+  events: LiveEvent[]
+  cursor: number
+}
+
+export interface MetricsAnswer {
+  metrics: LiveMetric[]
+  cursor: number
+}
+
+/** Why an experiment is where it is, in words. */
+export interface WhyAnswer {
+  state?: Maybe<string>
+  reason?: Maybe<string>
+  waitReason?: Maybe<string>
+}
