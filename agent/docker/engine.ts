@@ -1,0 +1,88 @@
+import Dockerode from 'dockerode'
+import type { Readable } from 'node:stream'
+import { LABELS } from '../plan/container-spec.ts'
+import type { ObservedContainer } from '../plan/world.ts'
+import { callDocker } from './deadline.ts'
+import type { ContainerFacts, Docker } from './door.ts'
+import { isDockerError } from './errors.ts'
+import { pullImage } from './pull.ts'
+import { unframe } from './unframe.ts'
+import { watchEvents } from './watch.ts'
+
+/** The only importer of dockerode. Sees the containers of this agent in this cluster, no others. */
+export function connectDocker(options: { dockerHost: string; clusterId: string; agentId: string }): Docker {
+  const client = new Dockerode({ socketPath: options.dockerHost.replace(/^unix:\/\//, '') })
+  const mine = [`${LABELS.agent}=${options.agentId}`, `${LABELS.cluster}=${options.clusterId}`]
+  return {
+    info: async () => {
+      const info = (await callDocker('info', () => client.info())) as { ServerVersion?: string; DockerRootDir?: string }
+      return { version: info.ServerVersion ?? 'unknown', rootDir: info.DockerRootDir ?? '/var/lib/docker' }
+    },
+    list: async () => (await callDocker('list', (abortSignal) => client.listContainers({ all: true, filters: { label: mine }, abortSignal }))).map(observed),
+    inspect: async (id) => factsOf(await callDocker('inspect', (abortSignal) => client.getContainer(id).inspect({ abortSignal }))),
+    imagePresent: (image) => imagePresent(client, image),
+    pull: (image, pulling) => pullImage(client, image, pulling),
+    create: async (container) => (await callDocker('create', (abortSignal) => client.createContainer({ ...container, abortSignal }))).id,
+    start: async (id) => void (await callDocker('start', (abortSignal) => client.getContainer(id).start({ abortSignal }))),
+    signal: async (id, signal) => void (await callDocker(`send ${signal}`, (abortSignal) => client.getContainer(id).kill({ signal, abortSignal }))),
+    remove: (id) => remove(client, id),
+    fill: (id, path, tar, signal) => fill(client, id, path, tar, signal),
+    tail: async (id, lines) => unframe(await callDocker('logs', (abortSignal) => client.getContainer(id).logs({ stdout: true, stderr: true, follow: false, tail: lines, abortSignal }))),
+    watch: (onChange, signal) => watchEvents(client, mine, onChange, signal),
+  }
+}
+
+async function imagePresent(client: Dockerode, image: string): Promise<boolean> {
+  try {
+    await callDocker('image inspect', (abortSignal) => client.getImage(image).inspect({ abortSignal }))
+    return true
+  } catch (error) {
+    if (isDockerError(error, 'image-missing', 'missing')) return false
+    throw error
+  }
+}
+
+async function remove(client: Dockerode, id: string): Promise<void> {
+  try {
+    await callDocker('remove', (abortSignal) => client.getContainer(id).remove({ force: true, v: true, abortSignal }))
+  } catch (error) {
+    if (!isDockerError(error, 'missing')) throw error
+  }
+}
+
+/** No deadline of its own: a large model definition may take its time; the caller's signal ends it. */
+async function fill(client: Dockerode, id: string, path: string, tar: Readable, signal: AbortSignal): Promise<void> {
+  await callDocker('put archive', (abortSignal) => client.getContainer(id).putArchive(tar, { path, noOverwriteDirNonDir: 'false', abortSignal }), signal, null)
+}
+
+function observed(info: Dockerode.ContainerInfo): ObservedContainer {
+  return { id: info.Id, name: (info.Names[0] ?? '').replace(/^\//, ''), alloc: info.Labels[LABELS.alloc] ?? '', status: statusOf(info.State) }
+}
+
+function factsOf(info: Dockerode.ContainerInspectInfo): ContainerFacts {
+  const logPath = 'LogPath' in info && typeof info.LogPath === 'string' ? info.LogPath : ''
+  return {
+    id: info.Id,
+    name: info.Name.replace(/^\//, ''),
+    labels: info.Config.Labels,
+    status: statusOf(info.State.Status),
+    pid: info.State.Pid,
+    logPath,
+    exitCode: info.State.ExitCode,
+    oomKilled: info.State.OOMKilled,
+    startedAt: timeOf(info.State.StartedAt),
+    endedAt: timeOf(info.State.FinishedAt),
+    error: info.State.Error,
+  }
+}
+
+function statusOf(state: string): ObservedContainer['status'] {
+  if (state === 'created') return 'created'
+  return state === 'exited' || state === 'dead' || state === 'removing' ? 'exited' : 'running'
+}
+
+/** Docker writes year 1 for "never". */
+function timeOf(text: string): number | null {
+  const time = Date.parse(text)
+  return Number.isFinite(time) && time > 0 ? time : null
+}
