@@ -12,7 +12,7 @@ const base = { seq: Type.Integer({ minimum: 1 }), t: Millis, alloc: AllocationId
 export const StateEvent = Type.Object({
   ...base,
   kind: Type.Literal('state'),
-  state: Type.Union((['PULLING', 'RESTORING', 'STARTING', 'RUNNING'] as const).map((s) => Type.Literal(s))),
+  state: Type.Enum(['PULLING', 'RESTORING', 'STARTING', 'RUNNING']),
   containerId: Type.Optional(Text(128)),
 })
 
@@ -20,7 +20,7 @@ export const StateEvent = Type.Object({
 export const NoteEvent = Type.Object({
   ...base,
   kind: Type.Literal('note'),
-  level: Type.Union((['INFO', 'WARNING', 'ERROR'] as const).map((s) => Type.Literal(s))),
+  level: Type.Enum(['INFO', 'WARNING', 'ERROR']),
   text: Text(8192),
 })
 
@@ -66,7 +66,7 @@ export const CheckpointFailedEvent = Type.Object({ ...base, kind: Type.Literal('
 export const ExitEvent = Type.Object({
   ...base,
   kind: Type.Literal('exit'),
-  exit: Type.Union(EXIT_KINDS.map((k) => Type.Literal(k))),
+  exit: Type.Enum([...EXIT_KINDS]),
   /** absent when no container ever ran */
   code: Type.Optional(Type.Integer()),
   oomKilled: Type.Boolean(),

@@ -16,7 +16,7 @@ export type Slot = Type.Static<typeof Slot>
 /** What the agent holds of one allocation, from its journal and Docker. */
 export const Held = Type.Object({
   alloc: AllocationIdText,
-  state: Type.Union(ALLOCATION_STATES.map((s) => Type.Literal(s))),
+  state: Type.Enum([...ALLOCATION_STATES]),
   containerId: Type.Optional(Text(128)),
 })
 export type Held = Type.Static<typeof Held>
@@ -57,7 +57,7 @@ export type Heartbeat = Type.Static<typeof Heartbeat>
 /** One allocation as the master wants it on this agent; the spec is fetched once by digest. */
 export const Desired = Type.Object({
   alloc: AllocationIdText,
-  want: Type.Union(WANTS.map((w) => Type.Literal(w))),
+  want: Type.Enum([...WANTS]),
   /** absent only with `discard` */
   spec: Type.Optional(Digest),
   /** why, for `preempt`, `stop`, `kill`, `discard`: shown in the task log */

@@ -1,0 +1,3 @@
+export function trainerImage(): string
+export function hasImage(dockerHost: string, image: string): boolean
+export function buildTrainer(dockerHost: string): string

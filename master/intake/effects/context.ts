@@ -1,0 +1,79 @@
+import { sql } from 'kysely'
+import type { CheckpointStorageConfig } from '../../../protocol/words/experiment-config.ts'
+import { canMoveAllocation, type AllocationState } from '../../../protocol/words/states.ts'
+import type { LoopName } from '../../../protocol/wire/subjects.ts'
+import type { Storage } from '../../../protocol/wire/spec.ts'
+import type { NewEvent } from '../../store/events.ts'
+import type { Tx } from '../../store/leader.ts'
+import type { StoredLine } from '../../store/schema.ts'
+import type { SearcherMetric } from '../../store/trial-summary.ts'
+import type { Report } from '../fold-metrics.ts'
+
+export interface ClusterFacts {
+  clusterId: string
+  storage: Storage
+}
+
+/** One transaction's worth of effects. Rows are locked allocation first; what can wait is written once at the end. */
+export interface EffectContext {
+  tx: Tx
+  agent: string
+  cluster: ClusterFacts
+  allocations: ReadonlyMap<string, AllocationFacts>
+  events: NewEvent[]
+  wakes: Set<LoopName>
+}
+
+/** An allocation that is not sealed and of which this agent is a member; anything else has no effect (I3). */
+export interface AllocationFacts {
+  id: string
+  taskId: string
+  epoch: number
+  state: AllocationState
+  rank: number
+  memberState: AllocationState
+  trialId: number
+  experimentId: number
+  slug: string
+  ownStorage: CheckpointStorageConfig | null
+  searcher: SearcherMetric
+  notes: StoredLine[]
+  reports: Report[]
+  progress: number | null
+}
+
+type Row = Omit<AllocationFacts, 'notes' | 'reports' | 'progress'>
+
+/** Locks the allocations in the order of their ids. */
+export async function lockAllocations(tx: Tx, agent: string, ids: readonly string[]): Promise<Map<string, AllocationFacts>> {
+  if (ids.length === 0) return new Map()
+  const { rows } = await sql<Row>`
+    SELECT a.id, a.task_id AS "taskId", a.epoch, a.state, m.rank, m.state AS "memberState", tr.id AS "trialId", e.id AS "experimentId", e.slug,
+      nullif(e.config->'checkpoint_storage', 'null'::jsonb) AS "ownStorage", e.searcher
+    FROM allocations a JOIN allocation_members m ON m.allocation_id = a.id AND m.agent_id = ${agent}
+    JOIN tasks t ON t.id = a.task_id AND t.epoch = a.epoch JOIN trials tr ON tr.task_id = t.id JOIN experiments e ON e.id = tr.experiment_id
+    WHERE a.id = ANY(${[...ids]}::text[]) AND a.state <> 'SEALED' ORDER BY a.id FOR UPDATE OF a`.execute(tx)
+  return new Map(rows.map((row) => [row.id, { ...row, notes: [], reports: [], progress: null }]))
+}
+
+/** Moves this agent's member forward, and the allocation to the state of its slowest member. A state never goes back. */
+export async function moveMember(context: EffectContext, facts: AllocationFacts, to: AllocationState, containerId: string | null): Promise<boolean> {
+  if (!canMoveAllocation(facts.memberState, to)) return false
+  facts.memberState = to
+  await context.tx.updateTable('allocation_members').set({ state: to, ...(containerId === null ? {} : { container_id: containerId }) })
+    .where('allocation_id', '=', facts.id).where('rank', '=', facts.rank).execute()
+  const members = await context.tx.selectFrom('allocation_members').select('state').where('allocation_id', '=', facts.id).execute()
+  const slowest = members.map((member) => member.state).reduce((a, b) => (canMoveAllocation(a, b) ? a : b))
+  if (!canMoveAllocation(facts.state, slowest)) return true
+  facts.state = slowest
+  await context.tx.updateTable('allocations').set({
+    state: slowest,
+    ...(slowest === 'RUNNING' ? { running_at: sql<Date>`now()` } : {}),
+    ...(slowest === 'DRAINING' ? { ended_at: sql<Date>`now()` } : {}),
+  }).where('id', '=', facts.id).execute()
+  return true
+}
+
+export function aboutAllocation(context: EffectContext, facts: AllocationFacts): Pick<NewEvent, 'experimentId' | 'trialId' | 'allocationId' | 'agentId'> {
+  return { experimentId: facts.experimentId, trialId: facts.trialId, allocationId: facts.id, agentId: context.agent }
+}

@@ -1,0 +1,37 @@
+import type { AgentEvent } from '../../../protocol/wire/events.ts'
+import { cleanText } from '../../store/clean.ts'
+import { aboutAllocation, moveMember, type AllocationFacts, type EffectContext } from './context.ts'
+
+type Of<K extends AgentEvent['kind']> = Extract<AgentEvent, { kind: K }>
+
+export async function stateReached(context: EffectContext, facts: AllocationFacts, event: Of<'state'>): Promise<void> {
+  if (!(await moveMember(context, facts, event.state, event.containerId ?? null))) return
+  context.events.push({ ...aboutAllocation(context, facts), kind: 'allocation-state', text: `allocation ${facts.id} is ${event.state} on agent ${context.agent}`, data: { state: event.state, rank: facts.rank } })
+}
+
+/** The container is gone: DRAINING, its slots are free. Facts of the first failure stay; the epoch lives on (I2). */
+export async function exited(context: EffectContext, facts: AllocationFacts, event: Of<'exit'>): Promise<void> {
+  if (!(await moveMember(context, facts, 'DRAINING', null))) return
+  const text = cleanText(event.text)
+  await context.tx.updateTable('allocations').set({ exit_kind: event.exit, exit_code: event.code ?? null, exit_text: text, oom_killed: event.oomKilled })
+    .where('id', '=', facts.id)
+    .where((where) => where.or([where('exit_kind', 'is', null), where('exit_kind', '=', 'completed')]))
+    .execute()
+  context.events.push({
+    ...aboutAllocation(context, facts), kind: 'allocation-exit', text: `allocation ${facts.id} ended on agent ${context.agent} (${event.exit}): ${text}`,
+    data: { exit: event.exit, code: event.code ?? null, oomKilled: event.oomKilled, rank: facts.rank },
+  })
+  context.wakes.add('schedule').add('lifecycle')
+}
+
+export async function drained(context: EffectContext, facts: AllocationFacts): Promise<void> {
+  if (facts.memberState !== 'DRAINING') return
+  await context.tx.updateTable('allocation_members').set({ drained: true }).where('allocation_id', '=', facts.id).where('rank', '=', facts.rank).execute()
+  const behind = await context.tx.selectFrom('allocation_members').select('rank').where('allocation_id', '=', facts.id).where('drained', '=', false).executeTakeFirst()
+  if (!behind) await context.tx.updateTable('allocations').set({ drained: true }).where('id', '=', facts.id).execute()
+  context.wakes.add('lifecycle')
+}
+
+export function preemptAcknowledged(context: EffectContext, facts: AllocationFacts): void {
+  context.events.push({ ...aboutAllocation(context, facts), kind: 'preempt-acknowledged', text: `allocation ${facts.id} saw the request to save and stop` })
+}

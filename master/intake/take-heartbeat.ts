@@ -1,0 +1,78 @@
+import { sql } from 'kysely'
+import type { Desired, Heartbeat, HeartbeatReply, Inventory } from '../../protocol/wire/heartbeat.ts'
+import type { LoopName } from '../../protocol/wire/subjects.ts'
+import { cleanText, toJsonb } from '../store/clean.ts'
+import type { Db } from '../store/db.ts'
+import { addEvents } from '../store/events.ts'
+import type { Presence } from './presence.ts'
+
+export interface HeartbeatDeps {
+  db: Db
+  /** names this database; agents start anew when it changes */
+  incarnation: string
+  presence: Presence
+  wake: (loop: LoopName) => void
+}
+
+interface AgentState {
+  generation: number
+  hash: string
+  silent: boolean
+  /** allocations it holds that are sealed, unknown or another's */
+  stale: string[]
+}
+
+/**
+ * Answers one heartbeat: `same`, or the whole desired state. Times of ordinary heartbeats are written once a second
+ * for all agents; a new inventory or a return from silence is written at once.
+ */
+export async function takeHeartbeat(deps: HeartbeatDeps, agent: string, beat: Heartbeat): Promise<HeartbeatReply> {
+  const store = deps.incarnation
+  if (beat.inventory) await storeInventory(deps, agent, beat, beat.inventory)
+  const state = await loadState(deps.db, agent)
+  if (!state) return { v: 1, kind: 'refused', store, error: `agent ${agent} is not enrolled here: enrol it with a join token` }
+  if (state.silent) await comeBack(deps, agent, beat)
+  deps.presence.note(agent, beat.outbox)
+  const needInventory = state.hash !== beat.inventoryHash
+  if (beat.have === state.generation && beat.store === store && state.stale.length === 0) return { v: 1, kind: 'same', store, needInventory }
+  // the generation was read first: at worst the list is newer than its number and comes once more
+  const desired = [...(await loadDesired(deps.db, agent)), ...state.stale.map((alloc): Desired => ({ alloc, want: 'discard', reason: 'sealed, or not of this agent' }))]
+  return { v: 1, kind: 'desired', store, needInventory, generation: state.generation, desired }
+}
+
+async function loadState(db: Db, agent: string): Promise<AgentState | undefined> {
+  const { rows } = await sql<AgentState>`
+    SELECT g.generation, g.inventory_hash AS hash, coalesce(g.seen_at < clock_timestamp() - interval '30 seconds', true) AS silent,
+      coalesce((SELECT array_agg(h->>'alloc' ORDER BY h->>'alloc') FROM jsonb_array_elements(g.inventory->'held') h
+        WHERE NOT EXISTS (SELECT 1 FROM allocations a JOIN allocation_members m ON m.allocation_id = a.id AND m.agent_id = g.id WHERE a.id = h->>'alloc' AND a.state <> 'SEALED')), '{}') AS stale
+    FROM agents g WHERE g.id = ${agent} AND g.retired_at IS NULL`.execute(db)
+  return rows[0]
+}
+
+async function loadDesired(db: Db, agent: string): Promise<Desired[]> {
+  const rows = await db.selectFrom('allocation_members as m').innerJoin('allocations as a', 'a.id', 'm.allocation_id')
+    .select(['a.id', 'a.want', 'a.want_reason', 'm.spec_digest']).where('m.agent_id', '=', agent).where('a.state', '<>', 'SEALED').orderBy('a.id').execute()
+  return rows.map((row) => ({ alloc: row.id, want: row.want, spec: row.spec_digest, ...(row.want_reason === '' ? {} : { reason: row.want_reason.slice(0, 512) }) }))
+}
+
+async function storeInventory(deps: HeartbeatDeps, agent: string, beat: Heartbeat, inventory: Inventory): Promise<void> {
+  await sql`UPDATE agents SET inventory = ${toJsonb(inventory)}::jsonb, inventory_hash = ${beat.inventoryHash}, hostname = ${cleanText(inventory.hostname)}, version = ${cleanText(inventory.version)},
+    inc = greatest(inc, ${beat.inc}) WHERE id = ${agent} AND inventory_hash IS DISTINCT FROM ${beat.inventoryHash}`.execute(deps.db)
+  deps.wake('schedule')
+  deps.wake('feed')
+}
+
+async function comeBack(deps: HeartbeatDeps, agent: string, beat: Heartbeat): Promise<void> {
+  await deps.db.transaction().execute(async (tx) => {
+    const { rows } = await sql<{ before: Date | null }>`
+      WITH old AS (SELECT id, seen_at FROM agents WHERE id = ${agent} FOR UPDATE)
+      UPDATE agents g SET seen_at = clock_timestamp(), outbox = ${beat.outbox} FROM old
+      WHERE g.id = old.id AND coalesce(old.seen_at < clock_timestamp() - interval '30 seconds', true) RETURNING old.seen_at AS before`.execute(tx)
+    const row = rows[0]
+    if (!row) return
+    const text = row.before === null ? `agent ${agent} reported for the first time` : `agent ${agent} is heard again, last before that ${row.before.toISOString()}`
+    await addEvents(tx, [{ kind: 'agent-connected', agentId: agent, text }])
+  })
+  deps.wake('schedule')
+  deps.wake('feed')
+}

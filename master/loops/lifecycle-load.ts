@@ -1,0 +1,47 @@
+import { sql } from 'kysely'
+import { verdictOf, EXIT_KINDS } from '../../protocol/words/failures.ts'
+import type { LiveFacts, TrialFacts } from '../reconcile/world.ts'
+import type { Db } from '../store/db.ts'
+import type { Tx } from '../store/leader.ts'
+
+const FREE = EXIT_KINDS.filter((kind) => verdictOf(kind) === 'requeue')
+
+type Row = Omit<TrialFacts, 'live'> & { [K in keyof LiveFacts as `live_${K}`]: LiveFacts[K] | null } & { now: number }
+
+/** Facts of all trials that have not ended, or of one; and the database's time, milliseconds. */
+export async function loadLifecycle(db: Db | Tx, only: number | null): Promise<{ now: number; trials: TrialFacts[] }> {
+  const { rows } = await sql<Row>`
+    SELECT tr.id AS "trialId", tr.task_id AS "taskId", e.id AS "experimentId", e.state AS "experimentState", e.state_reason AS "experimentReason",
+      tr.state AS "trialState", tr.restarts, e.max_restarts AS "maxRestarts", (e.config->>'preemption_timeout')::float8 * 1000 AS "preemptMs",
+      a.id AS live_id, a.state AS live_state, a.want AS live_want, ${millis('a.want_at')} AS "live_wantAt", ${millis('a.ended_at')} AS "live_endedAt",
+      a.exit_kind AS "live_exitKind", a.exit_text AS "live_exitText", coalesce(members.drained, false) AS live_drained, members.disabled AS "live_disabledAgent",
+      (SELECT count(*)::int FROM checkpoints c WHERE c.allocation_id = a.id AND c.state = 'ACTIVE') AS "live_openCheckpoints",
+      (SELECT count(*)::int FROM allocations f WHERE f.task_id = tr.task_id AND f.state = 'SEALED' AND f.want = 'run' AND f.exit_kind = ANY(${FREE}::text[])
+        AND f.epoch > coalesce((SELECT max(c.epoch) FROM checkpoints c WHERE c.task_id = tr.task_id AND c.state = 'COMPLETED'), 0)) AS "freeRuns",
+      floor(extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now
+    FROM trials tr JOIN experiments e ON e.id = tr.experiment_id
+    LEFT JOIN allocations a ON a.task_id = tr.task_id AND a.state <> 'SEALED'
+    LEFT JOIN LATERAL (
+      SELECT bool_and(m.drained) AS drained, min(g.id) FILTER (WHERE NOT g.enabled AND NOT g.draining) AS disabled
+      FROM allocation_members m LEFT JOIN agents g ON g.id = m.agent_id WHERE m.allocation_id = a.id
+    ) members ON true
+    WHERE tr.state = 'ACTIVE' AND (${only}::int IS NULL OR tr.id = ${only}::int)
+    ORDER BY tr.id`.execute(db)
+  return { now: rows[0]?.now ?? 0, trials: rows.map(toFacts) }
+}
+
+function millis(column: string) {
+  return sql.raw(`floor(extract(epoch FROM ${column}) * 1000)::float8`)
+}
+
+function toFacts(row: Row): TrialFacts {
+  const { live_id: id, live_state: state, live_want: want } = row
+  const live = id === null || state === null || want === null ? null : {
+    id, state, want, wantAt: row.live_wantAt, disabledAgent: row.live_disabledAgent, drained: row.live_drained ?? false,
+    openCheckpoints: row.live_openCheckpoints ?? 0, exitKind: row.live_exitKind, exitText: row.live_exitText ?? '', endedAt: row.live_endedAt,
+  }
+  return {
+    trialId: row.trialId, taskId: row.taskId, experimentId: row.experimentId, experimentState: row.experimentState, experimentReason: row.experimentReason,
+    trialState: row.trialState, restarts: row.restarts, maxRestarts: row.maxRestarts, preemptMs: row.preemptMs, freeRuns: row.freeRuns, live,
+  }
+}

@@ -1,0 +1,52 @@
+import { sql } from 'kysely'
+import type { Slot } from '../../protocol/wire/heartbeat.ts'
+import type { PendingAllocation, ScheduleAgent, ScheduleWorld } from '../schedule/world.ts'
+import type { Db } from '../store/db.ts'
+
+/** An agent silent for so long gets no new work. */
+export const SUSPECT_SECONDS = 30
+
+/** One snapshot for the scheduler. Whatever changes meanwhile is found out by the re-check at commit. */
+export async function loadScheduleWorld(db: Db): Promise<ScheduleWorld> {
+  const pending = await loadPending(db)
+  return pending.length === 0 ? { agents: [], pending } : { agents: await loadAgents(db), pending }
+}
+
+async function loadPending(db: Db): Promise<PendingAllocation[]> {
+  const { rows } = await sql<PendingAllocation>`
+    SELECT a.id AS allocation, a.pool, a.slots, e.priority, e.id AS "order"
+    FROM allocations a JOIN tasks t ON t.id = a.task_id JOIN experiments e ON e.id = t.experiment_id
+    WHERE a.state = 'PENDING' AND e.state = 'ACTIVE'
+    ORDER BY e.priority, e.id, a.id`.execute(db)
+  return rows
+}
+
+interface AgentRow {
+  id: string
+  pool: string
+  enabled: boolean
+  draining: boolean
+  suspect: boolean
+  slots: Slot[] | null
+  disabled: string[]
+  busy: string[]
+  aux: number
+}
+
+async function loadAgents(db: Db): Promise<ScheduleAgent[]> {
+  const { rows } = await sql<AgentRow>`
+    SELECT g.id, g.pool, g.enabled, g.draining, g.inventory->'slots' AS slots, g.disabled_slots AS disabled,
+      coalesce(g.seen_at < clock_timestamp() - make_interval(secs => ${SUSPECT_SECONDS}), true) AS suspect,
+      coalesce(held.busy, '{}') AS busy, coalesce(held.aux, 0)::int AS aux
+    FROM agents g LEFT JOIN LATERAL (
+      SELECT array_agg(slot) FILTER (WHERE slot IS NOT NULL) AS busy, count(*) FILTER (WHERE slot IS NULL) AS aux
+      FROM allocation_members m JOIN allocations a ON a.id = m.allocation_id
+      LEFT JOIN LATERAL jsonb_array_elements_text(m.slot_ids) AS slot ON true
+      WHERE m.agent_id = g.id AND m.state NOT IN ('DRAINING', 'SEALED') AND a.state NOT IN ('PENDING', 'DRAINING', 'SEALED')
+    ) held ON true
+    WHERE g.retired_at IS NULL ORDER BY g.id`.execute(db)
+  return rows.map((row) => ({
+    id: row.id, pool: row.pool, enabled: row.enabled, draining: row.draining, suspect: row.suspect, aux: row.aux,
+    slots: (row.slots ?? []).filter((slot) => !row.disabled.includes(slot.id)).map((slot) => ({ id: slot.id, busy: row.busy.includes(slot.id) })),
+  }))
+}

@@ -1,0 +1,38 @@
+import { verdictOf } from '../../protocol/words/failures.ts'
+import type { ExperimentState, TrialState } from '../../protocol/words/states.ts'
+import type { LiveFacts, NextStep, TrialFacts } from './world.ts'
+
+/** So many attempts may end free of charge in a row without a new checkpoint; then going again cannot help (I12). */
+export const FREE_RUNS_MAX = 16
+
+/** What follows the seal of an allocation; `live` null = it never ran. Ends a trial exactly once (I6). */
+export function nextStep(facts: TrialFacts, live: LiveFacts | null): NextStep {
+  const exit = live?.exitKind ?? null
+  const text = live?.exitText || (exit ?? 'it never ran')
+  const verdict = live === null ? 'requeue' : verdictOf(exit ?? 'agent-error')
+  const restarts = facts.restarts + (verdict === 'restart' ? 1 : 0)
+  if (verdict === 'done') return { kind: 'end', restarts, state: 'COMPLETED', reason: '' }
+  if (isStopping(facts.experimentState)) return { kind: 'end', restarts: facts.restarts, state: 'CANCELED', reason: facts.experimentReason }
+  if (verdict === 'fail') return { kind: 'end', restarts, state: 'ERROR', reason: text }
+  if (verdict === 'restart' && restarts > facts.maxRestarts) {
+    return { kind: 'end', restarts: facts.restarts, state: 'ERROR', reason: `${text} (max_restarts ${facts.maxRestarts} reached)` }
+  }
+  if (live?.want === 'run' && verdict === 'requeue' && facts.freeRuns + 1 >= FREE_RUNS_MAX) {
+    return { kind: 'end', restarts, state: 'ERROR', reason: `${text} (${FREE_RUNS_MAX} attempts in a row ended without a new checkpoint)` }
+  }
+  if (facts.experimentState === 'PAUSED') return { kind: 'rest', restarts, reason: facts.experimentReason }
+  return { kind: 'allocate', restarts, reason: verdict === 'restart' ? `${text}; restart ${restarts} of ${facts.maxRestarts}` : `${text}; goes again free of charge` }
+}
+
+export function isStopping(state: ExperimentState): boolean {
+  return state.startsWith('STOPPING_')
+}
+
+/** The end of an experiment whose trials have all ended; null while one goes on or it has ended already. */
+export function experimentEnd(state: ExperimentState, trials: readonly TrialState[]): 'COMPLETED' | 'CANCELED' | 'ERROR' | null {
+  const going = state === 'ACTIVE' || state === 'PAUSED' || isStopping(state)
+  if (!going || !trials.every((trial) => trial === 'COMPLETED' || trial === 'CANCELED' || trial === 'ERROR')) return null
+  if (state === 'STOPPING_CANCELED' || state === 'STOPPING_KILLED') return 'CANCELED'
+  if (state === 'STOPPING_ERROR' || trials.includes('ERROR')) return 'ERROR'
+  return trials.includes('CANCELED') ? 'CANCELED' : 'COMPLETED'
+}

@@ -1,0 +1,38 @@
+import { trialRoot } from '../../protocol/bucket/layout.ts'
+import type { CheckpointStorageConfig } from '../../protocol/words/experiment-config.ts'
+import type { Storage } from '../../protocol/wire/spec.ts'
+
+export type StorageChoice = { ok: true; storage: Storage } | { ok: false; error: string }
+
+/**
+ * Where an experiment's checkpoints go: its own `checkpoint_storage`, else the master's. Credentials in the
+ * configuration are refused: keys travel by the standard AWS chain only.
+ */
+export function storageOf(own: CheckpointStorageConfig | null, master: Storage): StorageChoice {
+  if (own === null) return { ok: true, storage: master }
+  switch (own.type) {
+    case 's3':
+      if (own.access_key !== null || own.secret_key !== null) {
+        return { ok: false, error: 'checkpoint_storage.access_key and secret_key are not supported: leave them out and give the agent and the master AWS credentials by environment, profile or instance role' }
+      }
+      return { ok: true, storage: { type: 's3', bucket: own.bucket, prefix: own.prefix ?? '', endpoint: own.endpoint_url, region: regionFor(own, master) } }
+    case 'directory':
+      return { ok: true, storage: { type: 'directory', path: own.container_path } }
+    case 'shared_fs':
+      return { ok: true, storage: { type: 'directory', path: joinPath(own.host_path, own.storage_path) } }
+  }
+}
+
+/** Key prefix of one trial inside its bucket; the same for agent and master. */
+export function rootOf(storage: Storage, clusterId: string, experiment: { id: number; slug: string }, trial: number): string {
+  return trialRoot(storage.type === 's3' ? storage.prefix : '', clusterId, experiment, trial)
+}
+
+function regionFor(own: { bucket: string; endpoint_url: string | null }, master: Storage): string | null {
+  return master.type === 's3' && master.endpoint === own.endpoint_url ? master.region : null
+}
+
+function joinPath(base: string, below: string | null): string {
+  if (below === null || below === '') return base
+  return below.startsWith('/') ? below : `${base.replace(/\/+$/, '')}/${below}`
+}

@@ -1,0 +1,44 @@
+/** All that the scheduler may know. Made by the schedule loop from one snapshot; ids and `now` come ready-made. */
+export interface ScheduleWorld {
+  agents: readonly ScheduleAgent[]
+  pending: readonly PendingAllocation[]
+}
+
+export interface ScheduleAgent {
+  id: string
+  pool: string
+  /** by a person; a disabled agent gets no new work */
+  enabled: boolean
+  draining: boolean
+  /** no heartbeat for a while: no new work */
+  suspect: boolean
+  /** enabled slots in the order of the inventory */
+  slots: readonly ScheduleSlot[]
+  /** live allocations without slots that it holds */
+  aux: number
+}
+
+export interface ScheduleSlot {
+  id: string
+  busy: boolean
+}
+
+export interface PendingAllocation {
+  allocation: string
+  pool: string
+  slots: number
+  /** lower goes first */
+  priority: number
+  /** order of submission, ties of priority are broken by it: smaller goes first */
+  order: number
+}
+
+export type ScheduleDecision =
+  | { kind: 'assign'; allocation: string; members: readonly PlacedMember[]; reason: string }
+  | { kind: 'wait'; allocation: string; reason: string }
+
+export interface PlacedMember {
+  rank: number
+  agent: string
+  slots: readonly string[]
+}

@@ -1,0 +1,41 @@
+import { createHash } from 'node:crypto'
+import { sql } from 'kysely'
+import type { Db } from './db.ts'
+import type { Tx } from './leader.ts'
+
+const SLICE_BYTES = 1024 * 1024
+
+/** Keeps bytes under their SHA-256 (hex); the same bytes are kept once. */
+export async function putBlob(tx: Tx | Db, bytes: Uint8Array): Promise<string> {
+  const digest = createHash('sha256').update(bytes).digest('hex')
+  await tx.insertInto('blobs').values({ digest, bytes: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength) }).onConflict((c) => c.column('digest').doNothing()).execute()
+  return digest
+}
+
+/** Size in bytes; null when there is none. */
+export async function blobSize(db: Db, digest: string): Promise<number | null> {
+  const { rows } = await sql<{ size: number }>`SELECT octet_length(bytes) AS size FROM blobs WHERE digest = ${digest}`.execute(db)
+  return rows[0]?.size ?? null
+}
+
+/** The bytes in slices, so that a model definition of 95 MiB never stands in memory as a whole. */
+export async function* readBlob(db: Db, digest: string, size: number): AsyncGenerator<Buffer> {
+  for (let from = 0; from < size; from += SLICE_BYTES) {
+    const { rows } = await sql<{ part: Buffer }>`SELECT substring(bytes FROM ${from + 1}::int FOR ${SLICE_BYTES}::int) AS part FROM blobs WHERE digest = ${digest}`.execute(db)
+    const part = rows[0]?.part
+    if (!part) throw new Error(`blob ${digest} went away while it was read`)
+    yield part
+  }
+}
+
+/** Specs of the agent's own allocations and the model definitions they name; nothing else is an agent's business. */
+export async function mayRead(db: Db, agent: string, digest: string): Promise<boolean> {
+  const { rows } = await sql<{ allowed: boolean }>`SELECT EXISTS (
+      SELECT 1 FROM allocation_members WHERE agent_id = ${agent} AND spec_digest = ${digest}
+    ) OR EXISTS (
+      SELECT 1 FROM experiments e JOIN tasks t ON t.experiment_id = e.id JOIN allocations a ON a.task_id = t.id
+      JOIN allocation_members m ON m.allocation_id = a.id
+      WHERE e.context_digest = ${digest} AND m.agent_id = ${agent}
+    ) AS allowed`.execute(db)
+  return rows[0]?.allowed ?? false
+}

@@ -1,0 +1,37 @@
+import type { LoopName } from '../../protocol/wire/subjects.ts'
+import type { Storage } from '../../protocol/wire/spec.ts'
+import { setAgentEnabled, setSlotEnabled } from './agent-commands.ts'
+import type { CommandResult, Commands } from './commands.ts'
+import { createExperiment, type PoolNames } from './create-experiment.ts'
+import type { Db } from './db.ts'
+import { killTrial, setArchived, WISHES, wishFor } from './experiment-commands.ts'
+
+export interface CommandDeps {
+  db: Db
+  storage: Storage
+  pools: PoolNames
+  wake: (loop: LoopName) => void
+}
+
+/** The commands of commands.ts; each wakes the loops concerned after its commit. */
+export function makeCommands(deps: CommandDeps): Commands {
+  const { db } = deps
+  const waking = async <T>(loop: LoopName, work: Promise<T>): Promise<T> => {
+    const result = await work
+    deps.wake(loop)
+    deps.wake('feed')
+    return result
+  }
+  const wish = (id: number, name: keyof typeof WISHES, by: string): Promise<CommandResult> => waking('lifecycle', wishFor(db, id, WISHES[name], by))
+  return {
+    createExperiment: (input) => waking('schedule', createExperiment(db, input, deps)),
+    activate: (id, by) => wish(id, 'activate', by),
+    pause: (id, by) => wish(id, 'pause', by),
+    cancel: (id, by) => wish(id, 'cancel', by),
+    kill: (id, by) => wish(id, 'kill', by),
+    killTrial: (id, by) => waking('lifecycle', killTrial(db, id, by)),
+    setArchived: (id, archived, by) => waking('lifecycle', setArchived(db, id, archived, by)),
+    setAgentEnabled: (id, enabled, drain, by) => waking('schedule', setAgentEnabled(db, id, enabled, drain, by)),
+    setSlotEnabled: (id, slot, enabled, by) => waking('schedule', setSlotEnabled(db, id, slot, enabled, by)),
+  }
+}
