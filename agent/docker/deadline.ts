@@ -1,4 +1,4 @@
-import { DockerError, nameDockerError } from './errors.ts'
+import { DockerError, ModelDefinitionError, nameDockerError } from './errors.ts'
 
 const CALL_DEADLINE_MS = 30_000
 
@@ -13,7 +13,7 @@ export async function callDocker<T>(what: string, body: (signal: AbortSignal) =>
     return await Promise.race([body(ended.signal), rejectOn(ended.signal)])
   } catch (error) {
     if (ended.signal.aborted && ended.signal.reason instanceof DockerError) throw ended.signal.reason
-    throw nameDockerError(error)
+    throw error instanceof ModelDefinitionError ? error : nameDockerError(error)
   } finally {
     if (timer !== null) clearTimeout(timer)
     outer?.removeEventListener('abort', stop)

@@ -23,8 +23,8 @@ export function connectDocker(options: { dockerHost: string; clusterId: string; 
     imagePresent: (image) => imagePresent(client, image),
     pull: (image, pulling) => pullImage(client, image, pulling),
     create: async (container) => (await callDocker('create', (abortSignal) => client.createContainer({ ...container, abortSignal }))).id,
-    start: async (id) => void (await callDocker('start', (abortSignal) => client.getContainer(id).start({ abortSignal }))),
-    signal: async (id, signal) => void (await callDocker(`send ${signal}`, (abortSignal) => client.getContainer(id).kill({ signal, abortSignal }))),
+    start: (id) => start(client, id),
+    signal: (id, signal) => send(client, id, signal),
     remove: (id) => remove(client, id),
     fill: (id, path, tar, signal) => fill(client, id, path, tar, signal),
     tail: async (id, lines) => unframe(await callDocker('logs', (abortSignal) => client.getContainer(id).logs({ stdout: true, stderr: true, follow: false, tail: lines, abortSignal }))),
@@ -34,11 +34,32 @@ export function connectDocker(options: { dockerHost: string; clusterId: string; 
 
 async function imagePresent(client: Dockerode, image: string): Promise<boolean> {
   try {
-    await callDocker('image inspect', (abortSignal) => client.getImage(image).inspect({ abortSignal }))
+    await callDocker('image inspect', () => client.getImage(image).inspect())
     return true
   } catch (error) {
     if (isDockerError(error, 'image-missing', 'missing')) return false
     throw error
+  }
+}
+
+async function start(client: Dockerode, id: string): Promise<void> {
+  try {
+    await callDocker('start', (abortSignal) => client.getContainer(id).start({ abortSignal }))
+  } catch (error) {
+    if (!isDockerError(error, 'already')) throw error
+  }
+}
+
+/** A paused container takes no signal: it is let go on first. */
+async function send(client: Dockerode, id: string, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+  const container = client.getContainer(id)
+  const kill = (): Promise<unknown> => callDocker(`send ${signal}`, (abortSignal) => container.kill({ signal, abortSignal }))
+  try {
+    await kill()
+  } catch (error) {
+    if (!isDockerError(error, 'conflict', 'server') || !/paused/i.test(error.message)) throw error
+    await callDocker('unpause', () => container.unpause())
+    await kill()
   }
 }
 

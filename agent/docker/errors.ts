@@ -1,9 +1,9 @@
 /**
  * missing: no such container. image-missing: not in the registry. denied: the registry refuses us. registry-unreachable:
- * the network between. unreachable: the engine itself. not-running: nothing to signal. invalid: refused as malformed.
+ * the network between. unreachable: the engine itself. not-running: nothing to signal. already: it is so. invalid: refused as malformed.
  */
 export type DockerErrorKind =
-  | 'missing' | 'image-missing' | 'conflict' | 'denied' | 'not-running' | 'invalid' | 'no-space' | 'registry-unreachable' | 'unreachable' | 'timeout' | 'aborted' | 'server'
+  | 'missing' | 'image-missing' | 'conflict' | 'denied' | 'not-running' | 'already' | 'invalid' | 'no-space' | 'registry-unreachable' | 'unreachable' | 'timeout' | 'aborted' | 'server'
 
 /** Foreign errors of Docker, named once; steps switch on `kind`. `message` is Docker's own sentence. */
 export class DockerError extends Error {
@@ -13,6 +13,11 @@ export class DockerError extends Error {
     super(message, options)
     this.kind = kind
   }
+}
+
+/** A model definition that must not be unpacked; the text names the entry or the limit. Final: the same bytes come again. */
+export class ModelDefinitionError extends Error {
+  override readonly name = 'ModelDefinitionError'
 }
 
 export function isDockerError(error: unknown, ...kinds: DockerErrorKind[]): error is DockerError {
@@ -29,6 +34,7 @@ export function nameDockerError(error: unknown): DockerError {
   if (code === 'ABORT_ERR') return named('aborted')
   if (statusCode === undefined) return named(code !== undefined && ENGINE_CODES.includes(code) ? 'unreachable' : 'server')
   if (/no space left on device/i.test(message)) return named('no-space')
+  if (statusCode === 304) return named('already')
   if (statusCode === 404) return named(/no such image/i.test(message) ? 'image-missing' : 'missing')
   if (statusCode === 409) return named(/is not running/i.test(message) ? 'not-running' : 'conflict')
   if (statusCode === 400) return named('invalid')

@@ -5,7 +5,7 @@ const EVENTS = ['create', 'start', 'die', 'oom', 'destroy', 'pause', 'unpause']
 
 /** Events only wake: what happened is always read by listing. So nothing is lost when the stream breaks. */
 export async function watchEvents(client: Dockerode, labels: string[], onChange: () => void, signal: AbortSignal): Promise<void> {
-  const options = { filters: { type: ['container'], label: labels, event: EVENTS }, abortSignal: signal }
+  const options: Dockerode.GetEventsOptions = { filters: { type: ['container'], label: labels, event: EVENTS }, abortSignal: signal }
   const stream = await callDocker('events', () => client.getEvents(options), signal)
   onChange()
   await new Promise<void>((resolve) => {

@@ -7,8 +7,6 @@ import { JOURNAL_VERSION, makeTables } from './tables.ts'
 export interface OpenedJournal {
   db: DatabaseSync
   inc: number
-  /** the file was made anew although this agent had one before: what it held is lost */
-  lost: boolean
 }
 
 /**
@@ -25,13 +23,13 @@ export function openDatabase(dir: string, log: Log): OpenedJournal {
   const known = tryOpen(path, log)
   if (known !== null && known.inc >= remembered) {
     if (known.inc > remembered) writeDurably(join(dir, 'journal.inc'), String(known.inc))
-    return { ...known, lost: false }
+    return known
   }
   known?.db.close()
   const inc = remembered + 1
   writeDurably(join(dir, 'journal.inc'), String(inc))
   setAside(path, inc, log)
-  return { db: create(path, inc), inc, lost: inc > 1 }
+  return { db: create(path, inc), inc }
 }
 
 /** Null where there is no file, or none that can be trusted. */
@@ -64,7 +62,7 @@ function check(db: DatabaseSync): number {
 function create(path: string, inc: number): DatabaseSync {
   const db = openFile(path)
   makeTables(db)
-  db.prepare(`INSERT INTO meta (key, value) VALUES ('inc', ?)`).run(String(inc))
+  db.prepare(`INSERT INTO meta (key, value) VALUES ('inc', ?), ('lost', ?)`).run(String(inc), inc > 1 ? 'yes' : 'no')
   fsyncPath(dirname(path))
   return db
 }

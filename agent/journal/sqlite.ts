@@ -6,21 +6,23 @@ import { openDatabase } from './open.ts'
 import { createOutbox } from './outbox.ts'
 
 export interface SqliteJournal extends Journal {
-  /** What an earlier file held is lost: epochs must be raised from Docker's labels and the directories on disk. */
+  /** What an earlier file held is lost, and `recovered` was not yet called: epochs must be raised from what is on the host. */
   readonly lost: boolean
+  recovered(): void
   raiseEpoch(task: string, epoch: number): void
   close(): void
 }
 
 /** `dir` is made where it is missing. Throws where the disk cannot be written. */
 export function openJournal(dir: string, log: Log): SqliteJournal {
-  const { db, inc, lost } = openDatabase(dir, log)
+  const { db, inc } = openDatabase(dir, log)
   const outbox = createOutbox(db)
   const rows = rowStatements(db)
   const write = <T>(body: () => T): T => inTransaction(db, body)
   return {
     inc,
-    lost,
+    lost: rows.getMeta.get('lost')?.['value'] === 'yes',
+    recovered: () => void rows.setMeta.run('lost', 'no'),
     outbox,
     allocations: () => rows.all.all().map((row) => JSON.parse(String(row['row'])) as JournalAllocation),
     allocation: (alloc) => {

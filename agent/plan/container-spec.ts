@@ -112,7 +112,8 @@ function mountsOf(spec: AllocationSpec, paths: AllocationPaths): Mount[] {
   const run: Mount = { Type: 'bind', Source: paths.run, Target: RUN_DIR, ReadOnly: false, BindOptions: { Propagation: 'rprivate' } }
   const user = spec.binds.map(({ hostPath, containerPath, readOnly, propagation }): Mount => {
     const known = PROPAGATIONS.find((name) => name === propagation) ?? 'rprivate'
-    return { Type: 'bind', Source: hostPath, Target: containerPath, ReadOnly: readOnly, BindOptions: { Propagation: known } }
+    const target = containerPath.startsWith('/') ? containerPath : `${spec.workDir}/${containerPath}`
+    return { Type: 'bind', Source: hostPath, Target: target, ReadOnly: readOnly, BindOptions: { Propagation: known } }
   })
   return [run, ...user]
 }

@@ -1,5 +1,6 @@
 import { EXIT_PREEMPTED, exitKindOf, type ExitKind } from '../../protocol/words/failures.ts'
 import type { JournalAllocation } from '../journal/door.ts'
+import { plainText } from './plain-text.ts'
 
 const TEXT_MAX = 4096
 
@@ -39,11 +40,10 @@ function headline(kind: ExitKind, facts: ExitFacts, shmBytes: number): string {
   return `container exited with code ${facts.code}`
 }
 
-/** Keeps the headline whole and of the tail its end. */
+/** Keeps the headline, and of the tail its end. */
 function cut(head: string, tail: string): string {
-  const clean = (text: string): string => text.replaceAll('\u0000', '\uFFFD')
-  const start = clean(head).slice(0, TEXT_MAX)
+  const start = plainText(head, TEXT_MAX)
   const room = TEXT_MAX - start.length
-  const rest = clean(tail)
-  return rest.length <= room ? start + rest : start + `\n...${rest.slice(rest.length - Math.max(room - 4, 0))}`.slice(0, room)
+  const end = tail.length <= room ? tail : `\n...${tail.slice(tail.length - Math.max(room - 4, 0))}`
+  return plainText(start + end, TEXT_MAX)
 }
