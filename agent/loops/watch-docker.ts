@@ -1,0 +1,18 @@
+import type { Clock } from '../../protocol/kit/clock.ts'
+import type { Log } from '../../protocol/kit/log.ts'
+import type { Docker } from '../docker/door.ts'
+
+const PAUSE_MS = 1_000
+
+/** Wakes the reconcile loop on each event of Docker; a broken stream is opened again for ever. Resolves with `signal`. */
+export async function watchDocker(deps: { docker: Docker; onChange: () => void; clock: Clock; log: Log; signal: AbortSignal }): Promise<void> {
+  while (!deps.signal.aborted) {
+    try {
+      await deps.docker.watch(deps.onChange, deps.signal)
+    } catch (error) {
+      if (!deps.signal.aborted) deps.log.warn({ err: error }, 'the event stream of Docker broke, will be opened again')
+    }
+    deps.onChange()
+    await deps.clock.sleep(PAUSE_MS, deps.signal)
+  }
+}
