@@ -225,8 +225,8 @@ describe('exit codes', () => {
     expect(master.created).toEqual([])
   })
   test("the master's own list of mistakes shows", async () => {
-    master.fault = (path) => (path === '/api/v1/experiments' ? { status: 400, body: { message: 'the configuration has 1 mistake', details: [{ path: 'resources.resource_pool', message: 'there is no pool "x"' }] } } : null)
-    expect((await run(['experiment', 'create', 'c.yaml'])).err).toContain('the configuration has 1 mistake\n  resources.resource_pool: there is no pool "x"\n')
+    master.fault = (path) => (path === '/api/v1/experiments' ? { status: 400, body: { message: 'the configuration has 1 mistake:', details: [{ path: 'resources.resource_pool', message: 'there is no pool "x"' }] } } : null)
+    expect((await run(['experiment', 'create', 'c.yaml'])).err).toContain('the configuration has 1 mistake:\n  resources.resource_pool: there is no pool "x"\n')
   })
   test('a reader that goes away is no mistake', async () => {
     for (let i = 0; i < 2000; i += 1) master.append('x'.repeat(200))
