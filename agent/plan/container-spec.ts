@@ -7,7 +7,7 @@ import { environmentOf } from './environment.ts'
 import { RUN_DIR, RUN_NAMES } from './paths.ts'
 
 export const LABELS = {
-  cluster: 'drover.cluster', alloc: 'drover.alloc', epoch: 'drover.epoch', trial: 'drover.trial', experiment: 'drover.experiment', rank: 'drover.rank', agent: 'drover.agent',
+  cluster: 'drover.cluster', alloc: 'drover.alloc', epoch: 'drover.epoch', trial: 'drover.trial', experiment: 'drover.experiment', rank: 'drover.rank', agent: 'drover.agent', slots: 'drover.slots',
 } as const
 
 /** The part of Docker's create options that Drover sets; field names are Docker's. */
@@ -105,6 +105,7 @@ function labelsOf(spec: AllocationSpec, agentId: string): Record<string, string>
     [LABELS.experiment]: String(spec.experimentId),
     [LABELS.rank]: String(spec.rank),
     [LABELS.agent]: agentId,
+    [LABELS.slots]: spec.slots.join(','),
   }
 }
 

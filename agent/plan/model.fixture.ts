@@ -84,7 +84,7 @@ export class HostModel {
   }
 
   container(alloc: string, status: ObservedContainer['status'] | 'gone'): void {
-    const name = containerName({ alloc, rank: 0, worldSize: 1 })
+    const name = containerName({ alloc, rank: 0, worldSize: 1, clusterId: 'c1' })
     const found = [...this.containers.values()].find((container) => container.name === name)
     if (found === undefined) return
     if (status === 'gone') this.containers.delete(found.id)
@@ -92,10 +92,10 @@ export class HostModel {
   }
 
   private create(alloc: string, row: JournalAllocation | undefined): void {
-    const name = containerName({ alloc, rank: 0, worldSize: 1 })
+    const name = containerName({ alloc, rank: 0, worldSize: 1, clusterId: 'c1' })
     const found = [...this.containers.values()].find((container) => container.name === name)
     const id = found?.id ?? `${name}#${this.now}`
-    if (found === undefined) this.containers.set(id, { id, name, alloc, status: 'created' })
+    if (found === undefined) this.containers.set(id, { id, name, alloc, status: 'created', slots: this.slotsOf(alloc) })
     this.change(row, { phase: 'created', containerId: id })
   }
 

@@ -102,7 +102,7 @@ function pick(own: readonly ObservedContainer[], alloc: string, row: JournalAllo
 
 /** Slots in a live container, or about to be (I1). */
 function liveSlots(world: World): string[] {
-  const running = new Set(world.containers.filter((container) => container.status === 'running').map((container) => container.alloc))
   const launching = (alloc: string): boolean => ['create', 'start', 'record-started'].includes(world.busy.get(alloc) ?? '')
-  return world.rows.filter((row) => running.has(row.alloc) || launching(row.alloc)).flatMap((row) => row.spec.slots)
+  const launched = world.rows.filter((row) => launching(row.alloc)).flatMap((row) => row.spec.slots)
+  return [...launched, ...world.containers.filter((container) => container.status === 'running').flatMap((container) => container.slots)]
 }

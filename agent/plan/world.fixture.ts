@@ -26,7 +26,7 @@ export function aRow(change: Partial<Omit<JournalAllocation, 'spec'>> & { spec?:
 }
 
 export function aContainer(status: ObservedContainer['status'], alloc = 'trial-1.1', change: Partial<ObservedContainer> = {}): ObservedContainer {
-  return { id: `id-${alloc}`, name: containerName({ alloc, rank: 0, worldSize: 1 }), alloc, status, ...change }
+  return { id: `id-${alloc}`, name: containerName({ alloc, rank: 0, worldSize: 1, clusterId: 'c1' }), alloc, status, slots: ['cpu-0'], ...change }
 }
 
 export function aWant(want: Desired['want'], alloc = 'trial-1.1'): Desired {

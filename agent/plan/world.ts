@@ -10,6 +10,8 @@ export interface ObservedContainer {
   alloc: string
   /** `running` includes paused and restarting; `exited` includes dead and being removed */
   status: 'created' | 'running' | 'exited'
+  /** from its label: they are taken also where the journal has lost the row */
+  slots: readonly string[]
 }
 
 /**
