@@ -3,7 +3,7 @@ import { isAbsolute } from 'node:path'
 import { parse } from 'yaml'
 import type { Storage } from '../protocol/wire/spec.ts'
 import type { LogLevel } from '../protocol/kit/log.ts'
-import { storageFromUrl } from '../protocol/bucket/open.ts'
+import { storageFromUrl } from '../protocol/bucket/url.ts'
 import { readTree, type Tree } from './config-tree.ts'
 import { storageFromTree } from './config-storage.ts'
 
@@ -24,6 +24,8 @@ export interface MasterConfig {
   readonly defaultComputePool: string
   readonly defaultAuxPool: string
   readonly clusterName: string
+  /** built WebUI to serve; null: none */
+  readonly webDir: string | null
   /** unique to this process: leader row, logs */
   readonly holder: string
   readonly logLevel: LogLevel
@@ -57,7 +59,7 @@ export class ConfigError extends Error {
 
 const KEYS = [
   'listen', 'agent_listen', 'agent_url', 'state_dir', 'db', 'nats', 'security', 'checkpoint_storage', 'resource_pools',
-  'default_compute_resource_pool', 'default_aux_resource_pool', 'cluster_name', 'log',
+  'default_compute_resource_pool', 'default_aux_resource_pool', 'cluster_name', 'web_dir', 'log',
 ]
 const LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error']
 
@@ -85,6 +87,7 @@ export function readConfig(yaml: string, env: Readonly<Record<string, string | u
     defaultComputePool: poolNameAt(tree, 'default_compute_resource_pool', resourcePools),
     defaultAuxPool: poolNameAt(tree, 'default_aux_resource_pool', resourcePools),
     clusterName: tree.text('cluster_name', 'DROVER_CLUSTER_NAME', 'drover'),
+    webDir: tree.text('web_dir', 'DROVER_WEB_DIR', '') || null,
     holder: `${hostname()}:${pid}`,
     logLevel: levelAt(tree),
   }

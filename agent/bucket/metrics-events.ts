@@ -1,6 +1,6 @@
 import type { NewAgentEvent } from '../../protocol/wire/events.ts'
 import { parseMetricsLine, type MetricsReport } from './metrics-line.ts'
-import { note } from './note.ts'
+import { note } from '../gateway/note.ts'
 
 const REPORTS_MAX = 512
 /** JSON of the reports in one event; the outbox refuses entries that no batch could hold. */

@@ -1,4 +1,4 @@
-import { isRecord, parseLenientJson, withoutNul } from './lenient-json.ts'
+import { isRecord, parseLenientJson, withoutNul } from '../gateway/lenient-json.ts'
 
 export interface MetricsReport {
   group: string

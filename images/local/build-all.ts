@@ -1,28 +1,38 @@
-import { execFileSync } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, globSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { REPO, SetupError } from './steps.mjs'
 
-const repo = resolve(import.meta.dirname, '../..')
-const STAMP = join(repo, 'dist/.stamp')
+const DIST = join(REPO, 'dist')
+const STAMP = join(DIST, '.stamp')
 
 /** Builds dist/ (programs and page) unless the sources are as they were. */
-export async function buildAll(say: (text: string) => void): Promise<void> {
+export async function buildAll(signal: AbortSignal): Promise<void> {
   const now = fingerprint()
   if (existsSync(STAMP) && readFileSync(STAMP, 'utf8') === now) return
-  const from = performance.now()
-  mkdirSync(join(repo, 'dist'), { recursive: true })
-  execFileSync(process.execPath, [join(repo, 'images/local/build.mjs')], { cwd: repo, stdio: ['ignore', 'pipe', 'inherit'] })
-  execFileSync(process.execPath, [join(repo, 'node_modules/vite/bin/vite.js'), 'build', '--config', 'master/web/vite.config.ts', '--logLevel', 'warn'], { cwd: repo, stdio: ['ignore', 'pipe', 'inherit'] })
+  mkdirSync(DIST, { recursive: true })
+  await build([join(REPO, 'images/local/build.mjs')], signal)
+  await build([join(REPO, 'node_modules/vite/bin/vite.js'), 'build', '--config', 'master/web/vite.config.ts', '--logLevel', 'warn'], signal)
   writeFileSync(STAMP, now)
-  say(`built dist/ in ${((performance.now() - from) / 1000).toFixed(1)} s`)
+}
+
+async function build(args: string[], signal: AbortSignal): Promise<void> {
+  try {
+    await promisify(execFile)(process.execPath, args, { cwd: REPO, signal, maxBuffer: 1 << 26 })
+  } catch (error) {
+    signal.throwIfAborted()
+    const { stderr = '', stdout = '' } = error as { stderr?: string; stdout?: string }
+    throw new SetupError(`the build failed: ${`${stdout}${stderr}`.trim().slice(-2_000) || String(error)}`, 'mend what it names; `npm run build` shows it whole')
+  }
 }
 
 function fingerprint(): string {
   const hash = createHash('sha256')
-  for (const path of globSync('{agent,master,protocol,images}/**/*.{ts,tsx,css,html,mjs}', { cwd: repo }).toSorted()) {
-    const { mtimeMs, size } = statSync(join(repo, path))
+  for (const path of globSync('{agent,master,protocol,images/local}/**/*.{ts,tsx,css,html,svg,mjs}', { cwd: REPO }).toSorted()) {
+    const { mtimeMs, size } = statSync(join(REPO, path))
     hash.update(`${path} ${mtimeMs} ${size}\n`)
   }
-  return hash.update(readFileSync(join(repo, 'package-lock.json'))).digest('hex')
+  return hash.update(readFileSync(join(REPO, 'package-lock.json'))).digest('hex')
 }

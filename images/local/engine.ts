@@ -1,42 +1,26 @@
-import { execFileSync } from 'node:child_process'
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { connect } from 'node:net'
-import { ready, startChild, type Child } from './processes.ts'
+import { answersPing } from './docker-http.ts'
+import type { Herd } from './herd.ts'
+import { ready } from './processes.ts'
 
 /**
- * A Docker Engine of our own, in a network namespace of its own: nothing of the host's network is touched, nothing stays.
- * Containers reach nothing outside; images are built here or imported. Socket paths are limited to about 100 characters,
- * so the socket lives below /run.
+ * A Docker Engine of our own, in a network and mount namespace of its own: nothing of the host's network is touched, nothing
+ * stays (D4). Containers reach nothing outside; images are built here or imported. Unix socket paths are limited to about
+ * 100 characters, so sockets live in `runDir`, below /run. Gives the DOCKER_HOST value.
  */
-export async function startEngine(stateDir: string, runDir: string): Promise<{ host: string; child: Child }> {
-  const data = join(stateDir, 'docker')
+export async function startEngine(herd: Herd, places: { dataDir: string; runDir: string; logFile: string }, signal: AbortSignal): Promise<string> {
+  const { dataDir, runDir, logFile } = places
   const exec = join(runDir, 'docker')
-  const socket = join(runDir, 'docker.sock')
-  mkdirSync(data, { recursive: true })
+  await herd.sweepEngine()
+  rmSync(exec, { recursive: true, force: true })
+  mkdirSync(dataDir, { recursive: true, mode: 0o711 })
   mkdirSync(exec, { recursive: true })
-  rmSync(socket, { force: true })
-  rmSync(join(runDir, 'docker.pid'), { force: true })
-  const logFile = join(stateDir, 'logs/dockerd.log')
+  const host = `unix://${join(runDir, 'docker.sock')}`
   const script = 'mount --make-rprivate / && ip link set lo up && exec dockerd "$@"'
-  const args = ['--data-root', data, '--exec-root', exec, '--pidfile', join(runDir, 'docker.pid'), '--host', `unix://${socket}`, '--live-restore', '--log-level', 'warn']
-  const child = startChild({ name: 'dockerd', command: 'unshare', args: ['--net', '--mount', 'sh', '-c', script, 'dockerd', ...args], env: { ...process.env, DOCKER_RAMDISK: '' }, logFile })
-  await ready(child, logFile, 60_000, () => answers(socket))
-  return { host: `unix://${socket}`, child }
-}
-
-function answers(socket: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const connection = connect(socket)
-    connection.once('error', () => resolve(false))
-    connection.once('connect', () => connection.write('GET /_ping HTTP/1.0\r\nHost: docker\r\n\r\n'))
-    connection.once('data', (data) => (connection.destroy(), resolve(/ 200 /.test(String(data)))))
-  })
-}
-
-/** Removes the containers that carry the agent's label, and only them. */
-export function removeContainers(dockerHost: string, agentId: string): void {
-  const docker = (...args: string[]): string => execFileSync('docker', args, { env: { ...process.env, DOCKER_HOST: dockerHost }, encoding: 'utf8' })
-  const ids = docker('ps', '-aq', '--filter', `label=drover.agent=${agentId}`).split('\n').filter((id) => id !== '')
-  if (ids.length > 0) docker('rm', '-f', ...ids)
+  const args = ['--data-root', dataDir, '--exec-root', exec, '--pidfile', join(runDir, 'docker.pid'), '--host', host, '--log-level', 'warn']
+  const child = herd.begin({ name: 'dockerd', command: 'unshare', args: ['--net', '--mount', 'sh', '-c', script, 'dockerd', ...args], env: process.env, logFile })
+  await ready(child, 60_000, signal, () => answersPing(host))
+  herd.useEngine(host, child)
+  return host
 }

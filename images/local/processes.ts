@@ -1,14 +1,20 @@
 import { spawn, type ChildProcess } from 'node:child_process'
-import { mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, closeSync, mkdirSync, openSync, readFileSync, statSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
-import { dirname, join } from 'node:path'
+import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 /** A child that we started, and only such a one is ever ended by us. */
 export interface Child {
-  name: string
-  pid: number
-  ended: Promise<void>
+  readonly name: string
+  readonly pid: number
+  readonly stopSignal: NodeJS.Signals
+  /** how it ended, in words */
+  readonly ended: Promise<string>
+  running(): boolean
+  /** what it has printed since this start, the last lines */
+  lastWords(): string
+  /** Its stop signal, then SIGKILL after 20 s; resolves when it is gone. */
   stop(): Promise<void>
 }
 
@@ -20,47 +26,58 @@ export interface ChildOptions {
   logFile: string
   uid?: number
   gid?: number
-  cwd?: string
+  /** default SIGTERM */
   stopSignal?: NodeJS.Signals
 }
 
-const STOP_MS = 20_000
+export const STOP_MS = 20_000
 
 /** Children lead a process group of their own, so that Ctrl-C reaches them only through us, in order. */
 export function startChild(options: ChildOptions): Child {
-  mkdirSync(dirname(options.logFile), { recursive: true })
-  const log = openSync(options.logFile, 'a')
+  const { name, logFile, stopSignal = 'SIGTERM' } = options
+  mkdirSync(dirname(logFile), { recursive: true })
+  const log = openSync(logFile, 'a')
+  const from = statSync(logFile).size
   const child = spawn(options.command, options.args, {
-    env: options.env, stdio: ['ignore', log, log], detached: true, cwd: options.cwd ?? '/', ...(options.uid === undefined ? {} : { uid: options.uid, gid: options.gid }),
+    env: options.env, stdio: ['ignore', log, log], detached: true, cwd: '/', ...(options.uid === undefined ? {} : { uid: options.uid, gid: options.gid }),
   })
-  const ended = new Promise<void>((resolve) => {
-    child.once('exit', () => resolve())
-    child.once('error', () => resolve())
+  closeSync(log)
+  const ended = new Promise<string>((resolve) => {
+    child.once('exit', (code, signal) => resolve(signal ?? `exit ${code}`))
+    child.once('error', (error) => {
+      appendFileSync(logFile, `${error.message}\n`)
+      resolve(error.message)
+    })
   })
-  return { name: options.name, pid: child.pid ?? 0, ended, stop: () => stopChild(child, ended, options.stopSignal ?? 'SIGTERM') }
+  const running = (): boolean => child.pid !== undefined && child.exitCode === null && child.signalCode === null
+  return {
+    name, stopSignal, ended, running, pid: child.pid ?? 0,
+    lastWords: () => readFileSync(logFile).subarray(from).toString().trim().split('\n').slice(-12).join('\n'),
+    stop: () => stopChild(child, running, ended, stopSignal),
+  }
 }
 
-async function stopChild(child: ChildProcess, ended: Promise<void>, signal: NodeJS.Signals): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return
+async function stopChild(child: ChildProcess, running: () => boolean, ended: Promise<string>, signal: NodeJS.Signals): Promise<void> {
+  if (!running()) return
   child.kill(signal)
   const late = setTimeout(() => child.kill('SIGKILL'), STOP_MS)
   await ended
   clearTimeout(late)
 }
 
-/** Waits until `test` is true; fails when the child has ended or the time is over. */
-export async function ready(child: Child, logFile: string, ms: number, test: () => Promise<boolean>): Promise<void> {
-  let gone = false
-  void child.ended.then(() => (gone = true))
+/** Waits until `test` is true; throws with the child's last words when it has ended, when `ms` are over or on `signal`. */
+export async function ready(child: Child, ms: number, signal: AbortSignal, test: () => Promise<boolean>): Promise<void> {
+  let trouble = ''
+  const tried = (): Promise<boolean> => test().catch((error: unknown) => {
+    trouble = String(error)
+    return false
+  })
   for (const end = performance.now() + ms; performance.now() < end; await sleep(50)) {
-    if (gone) throw new Error(`${child.name} ended at once; its last lines in ${logFile}:\n${tailOf(logFile)}`)
-    if (await test().catch(() => false)) return
+    signal.throwIfAborted()
+    if (!child.running()) throw new Error(`${child.name} ended at once (${await child.ended}); its last lines:\n${child.lastWords()}`)
+    if (await tried()) return
   }
-  throw new Error(`${child.name} was not ready within ${ms / 1000} s; its last lines in ${logFile}:\n${tailOf(logFile)}`)
-}
-
-function tailOf(path: string): string {
-  return readFileSync(path, 'utf8').trim().split('\n').slice(-12).join('\n')
+  throw new Error(`${child.name} was not ready within ${ms / 1000} s${trouble && ` (${trouble})`}; its last lines:\n${child.lastWords()}`)
 }
 
 export function accepts(port: number): Promise<boolean> {
@@ -81,36 +98,4 @@ export function freePort(wanted = 0): Promise<number> {
       server.close(() => resolve(typeof address === 'object' && address ? address.port : 0))
     })
   })
-}
-
-/** Pids of a cluster with their start times: what a parent killed hard leaves is ended by the next start, and nothing else. */
-export function rememberPids(stateDir: string, children: readonly Child[]): void {
-  writeFileSync(join(stateDir, 'pids.json'), JSON.stringify(children.map((child) => ({ name: child.name, pid: child.pid, started: startTime(child.pid) }))))
-}
-
-export async function endLeftovers(stateDir: string): Promise<void> {
-  const path = join(stateDir, 'pids.json')
-  let found: { name: string; pid: number; started: string | null }[]
-  try {
-    found = JSON.parse(readFileSync(path, 'utf8')) as typeof found
-  } catch {
-    return
-  }
-  const alive = (entry: { pid: number; started: string | null }): boolean => entry.started !== null && startTime(entry.pid) === entry.started
-  for (const entry of found.toReversed()) {
-    if (!alive(entry)) continue
-    process.kill(entry.pid, 'SIGTERM')
-    for (const end = performance.now() + STOP_MS; alive(entry) && performance.now() < end; ) await sleep(50)
-    if (alive(entry)) process.kill(entry.pid, 'SIGKILL')
-  }
-  rmSync(path, { force: true })
-}
-
-/** Field 22 of /proc/<pid>/stat: a pid that was given again has another one. */
-function startTime(pid: number): string | null {
-  try {
-    return readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /s, '').split(' ')[19] ?? null
-  } catch {
-    return null
-  }
 }

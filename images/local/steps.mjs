@@ -1,6 +1,6 @@
 // Small parts of the set-up that need nothing but Node 20.
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -17,17 +17,14 @@ export class SetupError extends Error {
   }
 }
 
-const root = process.getuid?.() === 0
-
-/** Runs a command, its output into a log file; throws with the last lines and the cure. `asRoot` goes through sudo. */
-export function run(command, args, { cure, asRoot = false, env = {}, cwd = REPO, quiet = true } = {}) {
-  const [program, ...rest] = asRoot && !root ? ['sudo', '-E', command, ...args] : [command, ...args]
-  const done = spawnSync(program, rest, { cwd, env: { ...process.env, ...env }, encoding: 'utf8', stdio: quiet ? ['ignore', 'pipe', 'pipe'] : 'inherit', maxBuffer: 1 << 28 })
+/** Runs a command, its output into .drover/setup.log; throws with the last lines and the cure. */
+export function run(command, args, { cure, env = {}, cwd = REPO } = {}) {
+  const done = spawnSync(command, args, { cwd, env: { ...process.env, ...env }, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], maxBuffer: 1 << 28 })
   mkdirSync(STATE, { recursive: true })
-  writeFileSync(join(STATE, 'setup.log'), `$ ${program} ${rest.join(' ')}\n${done.stdout ?? ''}${done.stderr ?? ''}\n`, { flag: 'a' })
+  writeFileSync(join(STATE, 'setup.log'), `$ ${command} ${args.join(' ')}\n${done.stdout ?? ''}${done.stderr ?? ''}\n`, { flag: 'a' })
   if (done.status === 0) return done.stdout ?? ''
   const words = `${done.stderr ?? ''}${done.stdout ?? ''}`.trim().split('\n').slice(-8).join('\n')
-  throw new SetupError(`${program} ${rest.slice(0, 6).join(' ')} failed (${done.error?.message ?? `exit ${done.status ?? done.signal}`}):\n${words}`, cure ?? 'see .drover/setup.log')
+  throw new SetupError(`${command} ${args.slice(0, 6).join(' ')} failed (${done.error?.message ?? `exit ${done.status ?? done.signal}`}):\n${words}`, cure ?? 'see .drover/setup.log')
 }
 
 export function works(command, args) {
@@ -47,8 +44,4 @@ export function stamped(name, text) {
 export function stamp(name, text) {
   mkdirSync(TOOLS, { recursive: true })
   writeFileSync(join(TOOLS, `${name}.stamp`), text)
-}
-
-export function modified(path) {
-  return existsSync(path) ? statSync(path).mtimeMs : 0
 }

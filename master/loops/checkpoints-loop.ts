@@ -35,7 +35,7 @@ export async function checkpointsPass(deps: CheckpointDeps, signal: AbortSignal)
   const uploaded = await loadUploaded(deps.db, BATCH)
   const pointless = await loadWithoutPointer(deps.db, BATCH)
   const work: (() => Promise<void>)[] = [
-    ...pointless.map((row) => () => writePointer(deps, epoch, row, bucketOf(deps, row), signal)),
+    ...pointless.map((row) => async () => writePointer(deps, epoch, row, bucketOf(deps, row), signal)),
     ...uploaded.map((row) => () => settle(deps, epoch, row, signal)),
   ]
   const groups = Array.from({ length: Math.min(AT_ONCE, work.length) }, (_, lane) => work.filter((_job, index) => index % AT_ONCE === lane))

@@ -4,7 +4,7 @@ import { AllocationSpec } from '../../protocol/wire/spec.ts'
 import type { ExperimentConfig } from '../../protocol/words/experiment-config.ts'
 import { canonicalJson } from './canonical.ts'
 import { composeSpec, type SpecInput } from './compose-spec.ts'
-import { storageOf } from './storage-of.ts'
+import { storageConfig, storageOf } from './storage-of.ts'
 
 const config: ExperimentConfig = {
   name: 'Fashion MNIST', description: '', labels: [], entrypoint: 'python3 train.py',
@@ -44,6 +44,9 @@ describe('storageOf', () => {
     expect(storageOf(null, master)).toEqual({ ok: true, storage: master })
     expect(storageOf({ ...keep, type: 'shared_fs', host_path: '/mnt/', container_path: null, storage_path: 'x', propagation: 'rprivate' }, master)).toEqual({ ok: true, storage: { type: 'directory', path: '/mnt/x' } })
     expect(storageOf({ ...keep, type: 's3', bucket: 'b', prefix: null, endpoint_url: 'http://e', access_key: null, secret_key: null }, master)).toEqual({ ok: true, storage: { type: 's3', bucket: 'b', prefix: '', endpoint: 'http://e', region: 'r' } })
+  })
+  test('the master\'s place written out in a configuration means the same place', () => {
+    for (const storage of [master, { type: 'directory', path: '/b' } as const]) expect(storageOf(storageConfig(storage), storage)).toEqual({ ok: true, storage })
   })
   test('credentials in the configuration are refused, not dropped in silence', () => {
     expect(storageOf({ ...keep, type: 's3', bucket: 'b', prefix: null, endpoint_url: null, access_key: 'k', secret_key: 's' }, master)).toMatchObject({ ok: false })

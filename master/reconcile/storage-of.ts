@@ -28,6 +28,13 @@ export function rootOf(storage: Storage, clusterId: string, experiment: { id: nu
   return trialRoot(storage.type === 's3' ? storage.prefix : '', clusterId, experiment, trial)
 }
 
+/** A storage in the words of a configuration; `storageOf` gives the same storage back. Determined's retention defaults. */
+export function storageConfig(storage: Storage): CheckpointStorageConfig {
+  const keep = { save_experiment_best: 0, save_trial_best: 1, save_trial_latest: 1 }
+  if (storage.type === 'directory') return { ...keep, type: 'directory', container_path: storage.path }
+  return { ...keep, type: 's3', bucket: storage.bucket, prefix: storage.prefix, endpoint_url: storage.endpoint, access_key: null, secret_key: null }
+}
+
 function regionFor(own: { bucket: string; endpoint_url: string | null }, master: Storage): string | null {
   return master.type === 's3' && master.endpoint === own.endpoint_url ? master.region : null
 }

@@ -10,10 +10,12 @@ const MIGRATIONS: Readonly<Record<string, { up: string }>> = { '0001-init': init
 
 pg.types.setTypeParser(pg.types.builtins.INT8, Number)
 
-/** Pool of at most `max` connections; statements are cut off after 30 s. Errors of idle connections go to `onError`. */
+/** Pool of at most `max` connections; statements are cut off after 30 s. Connections that are cut go to `onError`. */
 export function openDb(url: string, options: { max: number; applicationName: string; onError: (error: Error) => void }): Db {
   const pool = new pg.Pool({ connectionString: url, max: options.max, application_name: options.applicationName, statement_timeout: 30_000, connectionTimeoutMillis: 5_000, keepAlive: true })
   pool.on('error', options.onError)
+  // a connection that is cut between two statements of a transaction has no other listener: without one the process dies
+  pool.on('connect', (client) => client.on('error', options.onError))
   return new Kysely<Database>({ dialect: new PostgresDialect({ pool }) })
 }
 

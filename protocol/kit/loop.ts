@@ -55,7 +55,7 @@ export function startLoop(options: LoopOptions): Loop {
   async function pauseUnlessWoken(): Promise<void> {
     const ended = new AbortController()
     rouse = () => ended.abort()
-    if (dirty) ended.abort()
+    if (dirty || options.signal.aborted) ended.abort()
     const stop = (): void => ended.abort()
     options.signal.addEventListener('abort', stop)
     await options.clock.sleep(options.sweepMs, ended.signal)

@@ -1,61 +1,175 @@
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
+import { DEFAULT_IMAGE } from './config/environment.ts'
+import type { ExperimentConfig } from './experiment-config.ts'
 import { parseExperimentConfig } from './parse-experiment-config.ts'
 
-const GOOD = 'name: a\nentrypoint: python3 train.py\nsearcher: {name: single, metric: loss}\nenvironment: {image: img}\n'
-const paths = (text: string): string[] => {
-  const parsed = parseExperimentConfig(text)
-  return parsed.ok ? [] : parsed.errors.map((error) => error.path)
+const LEAST = 'entrypoint: python3 train.py\nsearcher: {name: single, metric: loss}\n'
+
+function parsed(text: string): ExperimentConfig {
+  const result = parseExperimentConfig(text)
+  if (!result.ok) throw new Error(JSON.stringify(result.errors))
+  return result.config
 }
 
-test('a small configuration is defaulted', () => {
-  const parsed = parseExperimentConfig(GOOD)
-  expect(parsed).toMatchObject({ ok: true, warnings: [], config: { name: 'a', max_restarts: 5, resources: { slots_per_trial: 1, priority: null }, environment: { image: { cpu: 'img', cuda: 'img' } } } })
+function mistakes(text: string): string[] {
+  const result = parseExperimentConfig(text)
+  return result.ok ? [] : result.errors.map(({ path, message }) => `${path}: ${message}`)
+}
+
+describe('defaults', () => {
+  test('of the least configuration', () => {
+    const { name, reproducibility, ...rest } = parsed(LEAST)
+    expect(name).toMatch(/^[a-z]+-[a-z]+-[a-z]+$/)
+    expect(reproducibility.experiment_seed).toBeLessThan(2 ** 31)
+    expect(rest).toEqual({
+      description: '', labels: [], entrypoint: 'python3 train.py',
+      environment: {
+        image: { cpu: DEFAULT_IMAGE, cuda: DEFAULT_IMAGE, rocm: DEFAULT_IMAGE },
+        environment_variables: { cpu: [], cuda: [], rocm: [] }, force_pull_image: false,
+      },
+      hyperparameters: {}, searcher: { name: 'single', metric: 'loss', smaller_is_better: true },
+      resources: { slots_per_trial: 1, resource_pool: '', priority: null, shm_size: null },
+      max_restarts: 5, checkpoint_storage: null, bind_mounts: [], preemption_timeout: 3600,
+    })
+  })
+  test('the same text gives the same name and seed, another text others', () => {
+    expect(parsed(LEAST)).toEqual(parsed(LEAST))
+    expect(parsed(LEAST).reproducibility).not.toEqual(parsed(`${LEAST}description: b\n`).reproducibility)
+  })
 })
 
-test('every mistake is named at once, with path and what is allowed', () => {
-  const parsed = parseExperimentConfig('name: a\nentrypoint: x\nsearcher: {name: singel, metric: loss}\nresources: {slots_per_trial: -1, prioriy: 3}\nmax_restarts: many\n')
-  expect(parsed.ok ? [] : parsed.errors).toEqual([
-    { path: 'searcher.name', message: 'is "singel": one of single is allowed, did you mean single?' },
-    { path: 'resources.slots_per_trial', message: 'is -1: a whole number from 0 to 65536 is allowed' },
-    { path: 'resources.prioriy', message: 'is not a known key, did you mean priority?' },
-    { path: 'max_restarts', message: 'is "many": a whole number from 0 to 1000000 is allowed' },
-  ])
+describe('accepted forms', () => {
+  test.each<[string, (config: ExperimentConfig) => unknown, unknown]>([
+    ['environment: {image: "a:b"}', (c) => c.environment.image, { cpu: 'a:b', cuda: 'a:b', rocm: 'a:b' }],
+    ['environment: {image: {gpu: "a:b"}}', (c) => c.environment.image, { cpu: DEFAULT_IMAGE, cuda: 'a:b', rocm: DEFAULT_IMAGE }],
+    ['environment: {environment_variables: ["A=1=2", B]}', (c) => c.environment.environment_variables.cpu, ['A=1=2', 'B']],
+    ['environment: {environment_variables: {cpu: [A=1]}}', (c) => c.environment.environment_variables, { cpu: ['A=1'], cuda: [], rocm: [] }],
+    ['hyperparameters: {lr: 0.1, nest: {on: true, list: [1, a]}, c: {type: const, val: x}}', (c) => c.hyperparameters, {
+      lr: { type: 'const', val: 0.1 }, nest: { on: { type: 'const', val: true }, list: { type: 'const', val: [1, 'a'] } }, c: { type: 'const', val: 'x' },
+    }],
+    ['resources: {slots_per_trial: 0, shm_size: 4 GiB, priority: 99}', (c) => c.resources, { slots_per_trial: 0, resource_pool: '', priority: 99, shm_size: 2 ** 32 }],
+    ['resources: {shm_size: "500 MB"}', (c) => c.resources.shm_size, 5e8],
+    ['resources: {shm_size: 1.5g}', (c) => c.resources.shm_size, 1.5 * 2 ** 30],
+    ['checkpoint_storage: {type: s3, bucket: my-bucket}', (c) => c.checkpoint_storage, {
+      type: 's3', bucket: 'my-bucket', prefix: null, endpoint_url: null, access_key: null, secret_key: null, save_experiment_best: 0, save_trial_best: 1, save_trial_latest: 1,
+    }],
+    ['checkpoint_storage: {type: directory, container_path: /c, save_trial_latest: 3}', (c) => c.checkpoint_storage?.save_trial_latest, 3],
+    ['bind_mounts: [{host_path: /a, container_path: /b, read_only: true}]', (c) => c.bind_mounts, [{ host_path: '/a', container_path: '/b', read_only: true, propagation: 'rprivate' }]],
+    ['labels: [a, b, a]', (c) => c.labels, ['a', 'b']],
+    ['reproducibility: {experiment_seed: 7}', (c) => c.reproducibility, { experiment_seed: 7 }],
+    ['description: null\nresources:', (c) => [c.description, c.resources.slots_per_trial], ['', 1]],
+    ['hyperparameters:\n  a: &base {x: 1, y: 2}\n  b: {<<: *base, y: 3}', (c) => c.hyperparameters['b'], { x: { type: 'const', val: 1 }, y: { type: 'const', val: 3 } }],
+    ['description: |\n  one\n  two\nmax_restarts: 0', (c) => [c.description, c.max_restarts], ['one\ntwo\n', 0]],
+  ])('%s', (text, take, expected) => {
+    expect(take(parsed(LEAST + text))).toEqual(expected)
+  })
+  test('JSON with tabs', () => {
+    expect(parsed('{\n\t"entrypoint": ["a", ""],\n\t"searcher": {"name": "single", "metric": "m"}\n}').entrypoint).toEqual(['a', ''])
+  })
 })
 
-test.each([
-  ['', ['']],
-  ['[1, 2]', ['']],
-  ['a: b: c', ['']],
-  [GOOD + 'name: twice\n', ['']],
-  [GOOD + 'description: "a\\0b"\n', ['description']],
-  [GOOD + '__proto__: {x: 1}\n', ['__proto__']],
-  [GOOD + 'hyperparameters: {lr: {type: double, minval: 0, maxval: 1}}\n', ['hyperparameters.lr.type']],
-  [GOOD + 'bind_mounts: [{host_path: data, container_path: /data}]\n', ['bind_mounts[0].host_path']],
-  [GOOD + 'checkpoint_storage: {type: s3}\n', ['checkpoint_storage.bucket']],
-  ['name: a\n', ['entrypoint', 'searcher.name', 'searcher.metric']],
-])('refused: %j', (text, expected) => {
-  expect(paths(text)).toEqual(expected)
+describe('mistakes', () => {
+  test('all come at once', () => {
+    expect(mistakes('entrypont: x\nsearcher: {name: random, metric: m, max_trials: 3}\nresources: {slots_per_trial: -1, prority: 3}')).toEqual([
+      'entrypont: unknown key "entrypont"; did you mean "entrypoint"?',
+      'entrypoint: is missing; write the command that starts the training, as in "python3 train.py"',
+      'searcher.name: found "random" (text); this release has single only',
+      'resources.prority: unknown key "prority"; did you mean "priority"?',
+      'resources.slots_per_trial: found -1 (a number); a whole number from 0 to 65536 is needed',
+    ])
+  })
+  test.each([
+    ['name: ""', 'name: found "" (text); it must not be blank'],
+    [`name: ${'x'.repeat(129)}`, 'name: found text of 129 characters; at most 128 are allowed'],
+    ['name: "a\\nb"', 'name: found "a\\nb" (text); control characters are not allowed'],
+    ['name: "a\\0b"', 'name: found a NUL character; it is not allowed in any text'],
+    ['name: !foo bar', 'name: tag "!foo" is not allowed; write a plain value'],
+    ['name: a\nname: b', 'name: this key stands here twice; keep one'],
+    ['labels: x', 'labels: found "x" (text); a list of short texts is needed'],
+    ['__proto__: {a: 1}', '__proto__: the key "__proto__" is not allowed'],
+    ['hyperparameters: {constructor: 1}', 'hyperparameters.constructor: the key "constructor" is not allowed'],
+    ['hyperparameters: {lr: {type: log, minval: -3}}', 'hyperparameters.lr.type: found "log" (text); searcher single takes constants only: write the value itself, or {type: const, val: ...}'],
+    ['hyperparameters: {lr: {type: const}}', 'hyperparameters.lr.val: is missing; a const needs its value'],
+    ['hyperparameters: {lr: .nan}', 'hyperparameters.lr: found NaN; only finite numbers are allowed'],
+    ['hyperparameters: [1]', 'hyperparameters: found a list of 1; a map from name to value is needed'],
+    ['resources: {slots: 2}', 'resources.slots: is not for experiments; write slots_per_trial'],
+    ['resources: {priority: 100}', 'resources.priority: found 100 (a number); a whole number from 1 to 99 is needed'],
+    ['resources: {shm_size: 4 GB RAM}', 'resources.shm_size: found "4 GB RAM" (text); bytes or a size such as "4 GiB" or "500 MB" is needed'],
+    ['resources: {slots_per_trial: 1.5}', 'resources.slots_per_trial: found 1.5 (a number); a whole number from 0 to 65536 is needed'],
+    ['environment: {environment_variables: ["=x"]}', 'environment.environment_variables[0]: found "=x" (text); KEY=value or KEY is needed'],
+    ['environment: {force_pull_image: yes}', 'environment.force_pull_image: found "yes" (text); true or false is needed'],
+    ['environment: {image: {cuba: x}}', 'environment.image.cuba: unknown key "cuba"; did you mean "cuda"?'],
+    ['checkpoint_storage: {type: gcs, bucket: b}', 'checkpoint_storage.type: found "gcs" (text); allowed: s3, directory, shared_fs (Drover speaks S3 and directories)'],
+    ['checkpoint_storage: {type: s3}', 'checkpoint_storage.bucket: is missing; the name of the bucket is needed'],
+    ['checkpoint_storage: {type: s3, bucket: abc, prefix: a/../b}', 'checkpoint_storage.prefix: found "a/../b" (text); a prefix without ".." is needed'],
+    ['checkpoint_storage: {type: shared_fs, host_path: rel}', 'checkpoint_storage.host_path: found "rel" (text); an absolute path without ".." is needed'],
+    ['bind_mounts: [{host_path: /.., container_path: /b}]', 'bind_mounts[0].host_path: found "/.." (text); an absolute path without ".." is needed'],
+    ['bind_mounts: [{host_path: /a, container_path: /b}, {host_path: /c, container_path: /b}]', 'bind_mounts[1].container_path: "/b" is mounted twice; give each mount a place of its own'],
+    ['bind_mounts: [{host_path: /a, container_path: /b, propagation: shred}]', 'bind_mounts[0].propagation: found "shred" (text); allowed: rprivate, private, rshared, shared, rslave, slave; did you mean "shared"?'],
+    ['preemption_timeout: 0', 'preemption_timeout: found 0 (a number); a whole number from 1 to 604800 is needed'],
+    ['reproducibility: {experiment_seed: 2147483648}', 'reproducibility.experiment_seed: found 2147483648 (a number); a whole number from 0 to 2147483647 is needed'],
+    ['max_restarts: "3"', 'max_restarts: found "3" (text); a whole number from 0 to 1000000 is needed'],
+  ])('%s', (text, expected) => {
+    expect(mistakes(LEAST + text)).toEqual([expected])
+  })
+  test.each([
+    ['', ': is empty; at least entrypoint and searcher are needed'],
+    ['just text', ': found "just text" (text); a map is needed, with at least entrypoint and searcher'],
+    ['a: 1\n---\nb: 2', ': holds more than one document; keep one (remove the line "---")'],
+    ['a: [1\nb: 2', ': line 2, column 1: cannot be read as YAML or JSON: Flow sequence in block collection must be sufficiently indented and end with a ]'],
+    ['a: 1\nb: \u0007', ': line 2: found the control character U+0007; only tab and new line are allowed'],
+    ['entrypoint: [python3, 3]\nsearcher: {name: single, metric: m}', 'entrypoint[1]: found 3 (a number); text is needed; write it in quotes: "3"'],
+    ['entrypoint: []\nsearcher: {name: single, metric: m}', 'entrypoint: names no program; the first argument is the program'],
+  ])('of the document: %s', (text, expected) => {
+    expect(mistakes(text)).toEqual([expected])
+  })
 })
 
-test('keys without meaning here are accepted and named', () => {
-  const parsed = parseExperimentConfig(GOOD + 'profiling: {enabled: true}\nrecords_per_epoch: 5\n')
-  expect(parsed.ok && parsed.warnings.map((warning) => warning.path)).toEqual(['profiling', 'records_per_epoch'])
+test("Determined's other fields are accepted and named in a warning, unless they ask for nothing", () => {
+  const result = parseExperimentConfig(`${LEAST}debug: false\ndata: {}\nworkspace: w\nscheduling_unit: 100\nprofiling: {enabled: true}\nenvironment: {pod_spec: {a: 1}}`)
+  expect(result.ok).toBe(true)
+  expect(result.warnings.map((one) => one.path).sort()).toEqual(['environment.pod_spec', 'profiling', 'scheduling_unit', 'workspace'])
 })
 
-test.each([
-  ['depth', '['.repeat(100_000)],
-  ['depth, block', Array.from({ length: 20_000 }, (_, index) => ' '.repeat(Math.min(index, 100)) + '- a:').join('\n')],
-  ['dashes', '- '.repeat(60_000)],
-  ['aliases', `a: &a [x]\nb: [${'*a,'.repeat(5_000)}]`],
-  ['bomb', Array.from({ length: 12 }, (_, index) => `k${index}: &k${index} [${index === 0 ? 'x' : `*k${index - 1},`.repeat(9)}]`).join('\n')],
-  ['size', 'x'.repeat(300_000)],
-])('a bomb is refused quickly: %s', (_name, text) => {
-  const from = performance.now()
-  expect(parseExperimentConfig(text).ok).toBe(false)
-  expect(performance.now() - from).toBeLessThan(2_000)
-})
-
-test('no text makes it throw', () => {
-  fc.assert(fc.property(fc.oneof(fc.string(), fc.json(), fc.string({ unit: 'grapheme' })), (text) => typeof parseExperimentConfig(text).ok === 'boolean'), { numRuns: 1_000 })
+describe('hostile text', () => {
+  const bomb = ['a: &a [x, x]', ...Array.from({ length: 9 }, (_, i) => `k${i}: &k${i} [${Array(9).fill(i === 0 ? '*a' : `*k${i - 1}`).join(',')}]`)].join('\n')
+  test.each([
+    ['open brackets', '['.repeat(1e5), 'nested too deeply'],
+    ['open maps', '{a: '.repeat(5e4), 'nested too deeply'],
+    ['dashes', '- '.repeat(1e5), 'nested too deeply'],
+    ['question marks', '? '.repeat(1e5), 'nested too deeply'],
+    ['stairs', Array.from({ length: 700 }, (_, i) => `${' '.repeat(i)}a:`).join('\n'), 'nested too deeply'],
+    ['stairs of dashes', Array.from({ length: 80 }, (_, i) => `${' '.repeat(i * 30)}${'- '.repeat(14)}a:`).join('\n'), 'nested too deeply'],
+    ['alias bomb', bomb, 'more than 10000 values'],
+    ['many aliases', `a: &a 1\n${'b: *a\n'.repeat(200)}`, 'more than 100 aliases'],
+    ['alias to itself', 'a: &a [*a]', 'nested too deeply'],
+    ['quotes', '"'.repeat(250_000), 'more than 40000'],
+    ['commas', `[${','.repeat(200_000)}`, 'more than 40000'],
+    ['anchors', '&a '.repeat(80_000), 'nested too deeply'],
+    ['one key many times', 'a:\n'.repeat(80_000), 'more than 40000'],
+    ['too long', 'a'.repeat(256 * 1024 + 1), '256 KiB'],
+  ])('%s', (_, text, expected) => {
+    const started = performance.now()
+    expect(mistakes(text)[0]).toContain(expected)
+    expect(performance.now() - started).toBeLessThan(1500)
+  })
+  test('long lists of short lines are no depth', () => {
+    expect(parsed(`${LEAST}labels:\n${Array.from({ length: 90 }, (_, i) => `- l${i}\n`).join('')}`).labels).toHaveLength(90)
+  })
+  test('no text makes it throw', () => {
+    const mark = fc.constantFrom('- ', '? ', ': ', '[', ']', '{', '}', ',', '\n', '  ', '"', "'", '&a ', '*a', '!x ', '|', '>', '#', '%', '---\n', 'a', '<<', '\t', '\\0', 'name: ', 'searcher: ')
+    fc.assert(fc.property(fc.oneof(fc.string({ unit: 'binary' }), fc.array(mark).map((marks) => marks.join(''))), (text) => {
+      const result = parseExperimentConfig(text)
+      return result.ok || result.errors.length > 0
+    }), { numRuns: 2000 })
+  })
+  test('no JSON value makes it throw, and every refusal says why', () => {
+    const value = fc.jsonValue({ maxDepth: 3 })
+    const keys = fc.constantFrom('name', 'labels', 'entrypoint', 'environment', 'hyperparameters', 'searcher', 'resources', 'checkpoint_storage', 'bind_mounts', 'reproducibility', 'x')
+    fc.assert(fc.property(fc.dictionary(keys, fc.oneof(value, fc.dictionary(fc.constantFrom('type', 'image', 'metric', 'host_path', 'slots'), value))), (document) => {
+      const result = parseExperimentConfig(JSON.stringify(document))
+      if (!result.ok) expect(result.errors.every(({ message }) => message.length > 0 && message.length < 1000)).toBe(true)
+    }), { numRuns: 1000 })
+  })
 })

@@ -1,35 +1,37 @@
-import { describe, isRecord } from './document.ts'
-import type { Notes } from './reader.ts'
+import { isMapping } from './fields.ts'
+import { addError, show, under } from './findings.ts'
+import type { Findings } from './findings.ts'
 
-const NAME = /^[^\p{Cc}]{1,256}$/u
+const SEARCHED = ['int', 'double', 'log', 'categorical']
+const CONST_KEYS = new Set(['type', 'val'])
 
-/** Constants: a plain value becomes `{type: const, val}`, a mapping without `type` nests. */
-export function readHyperparameters(value: unknown, path: string, notes: Notes): Record<string, unknown> {
-  if (value === undefined || value === null) return {}
-  if (!isRecord(value)) {
-    notes.errors.push({ path, message: `is ${describe(value)}: a mapping of names to values is allowed` })
-    return {}
-  }
-  const entries = Object.entries(value).map(([name, item]) => [name, readOne(item, `${path}.${name}`, name, notes)] as const)
-  return Object.fromEntries(entries)
+/** Constants only: a plain value becomes {type: const, val}; a map without `type` is a nest of more of them. */
+export function readHyperparameters(found: Findings, path: string, value: unknown): Record<string, unknown> {
+  if (value === null || value === undefined) return {}
+  if (isMapping(value)) return nest(found, path, value)
+  addError(found, path, `found ${show(value)}; a map from name to value is needed`)
+  return {}
 }
 
-function readOne(item: unknown, path: string, name: string, notes: Notes): unknown {
-  if (!NAME.test(name)) notes.errors.push({ path, message: 'is not a printable name' })
-  if (!isRecord(item)) return { type: 'const', val: item ?? null }
-  if (!('type' in item)) return readHyperparameters(item, path, notes)
-  if (item['type'] !== 'const') {
-    notes.errors.push({ path: `${path}.type`, message: `is ${describe(item['type'])}: searcher single takes constants only, give {type: const, val: ...} or the value itself` })
-    return { type: 'const', val: null }
-  }
-  if (!('val' in item)) notes.errors.push({ path: `${path}.val`, message: 'is missing: give the constant' })
-  for (const key of Object.keys(item)) if (key !== 'type' && key !== 'val') notes.errors.push({ path: `${path}.${key}`, message: 'is not a known key of a constant, which has type and val' })
-  return { type: 'const', val: item['val'] ?? null }
+function nest(found: Findings, path: string, value: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, hyperparameter(found, under(path, name), name, one)]))
 }
 
-/** What the training script gets: names to plain values. */
-export function sampleConstants(hyperparameters: Record<string, unknown>): Record<string, unknown> {
-  return Object.fromEntries(
-    Object.entries(hyperparameters).map(([name, item]) => [name, isRecord(item) ? (item['type'] === 'const' ? item['val'] : sampleConstants(item)) : item]),
-  )
+function hyperparameter(found: Findings, path: string, name: string, value: unknown): unknown {
+  if (/[\u0000-\u001f\u007f-\u009f]/.test(name)) addError(found, path, 'control characters are not allowed in a name')
+  if (!isMapping(value)) return { type: 'const', val: value }
+  if (!Object.hasOwn(value, 'type')) return nest(found, path, value)
+  const type = value['type']
+  if (type === 'const') return constant(found, path, value)
+  const searched = typeof type === 'string' && SEARCHED.includes(type)
+  addError(found, under(path, 'type'), `found ${show(type)}; ${searched ? 'searcher single takes constants only' : 'only const is known'}: write the value itself, or {type: const, val: ...}`)
+  return { type: 'const', val: null }
+}
+
+function constant(found: Findings, path: string, value: Record<string, unknown>): unknown {
+  if (!Object.hasOwn(value, 'val')) addError(found, under(path, 'val'), 'is missing; a const needs its value')
+  for (const key of Object.keys(value)) {
+    if (!CONST_KEYS.has(key)) addError(found, under(path, key), 'unknown key; a const has type and val only')
+  }
+  return { type: 'const', val: value['val'] ?? null }
 }

@@ -1,0 +1,68 @@
+// Builds the binaries to plain JavaScript: dist/<name>.mjs with a source map. Run: node images/local/build.mjs [name...]
+import { existsSync } from 'node:fs'
+import { chmod, mkdir } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+
+const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..')
+
+const ENTRIES = [
+  { name: 'drover', entry: 'master/cli/main.ts' },
+  { name: 'drover-agent', entry: 'agent/main.ts' },
+  { name: 'drover-master', entry: 'master/main.ts' },
+]
+
+// CommonJS packages inside an ES module bundle still call require for what Node brings.
+const BANNER = [
+  '#!/usr/bin/env node',
+  "import { createRequire as __createRequire } from 'node:module';",
+  "import { fileURLToPath as __toPath } from 'node:url';",
+  'const require = __createRequire(import.meta.url); const __filename = __toPath(import.meta.url); const __dirname = __toPath(new URL(".", import.meta.url));',
+].join('\n')
+
+/**
+ * Builds the named binaries, all by default. An entry that does not exist is skipped with a printed reason.
+ * Returns the files written. `outDir` defaults to dist/ of the repository.
+ */
+export async function build({ names = ENTRIES.map(({ name }) => name), outDir = join(ROOT, 'dist'), print = console.log } = {}) {
+  const unknown = names.filter((name) => !ENTRIES.some((one) => one.name === name))
+  if (unknown.length > 0) throw new Error(`unknown binary ${unknown.join(', ')}; known: ${ENTRIES.map(({ name }) => name).join(', ')}`)
+  const { build: bundle } = await import('esbuild')
+  await mkdir(outDir, { recursive: true })
+  const written = []
+  for (const { name, entry } of ENTRIES.filter((one) => names.includes(one.name))) {
+    if (!existsSync(join(ROOT, entry))) {
+      print(`skipped ${name}: ${entry} does not exist`)
+      continue
+    }
+    written.push(await bundleOne(bundle, entry, join(outDir, `${name}.mjs`)))
+    print(`built ${written.at(-1)}`)
+  }
+  return written
+}
+
+async function bundleOne(bundle, entry, outfile) {
+  await bundle({
+    absWorkingDir: ROOT,
+    entryPoints: [entry],
+    outfile,
+    bundle: true,
+    platform: 'node',
+    target: 'node24',
+    format: 'esm',
+    minify: false,
+    sourcemap: 'linked',
+    legalComments: 'linked',
+    banner: { js: BANNER },
+    // Native code: argon2 is installed beside the bundle; the others are optional and only make something faster.
+    external: ['@node-rs/argon2', 'cpu-features', 'pg-native', 'bufferutil', 'utf-8-validate', 'snappy', '*.node'],
+    logLevel: 'warning',
+  })
+  await chmod(outfile, 0o755)
+  return outfile
+}
+
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  const names = process.argv.slice(2)
+  await build(names.length > 0 ? { names } : {})
+}

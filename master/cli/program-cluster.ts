@@ -1,0 +1,43 @@
+import type { Command } from 'commander'
+import { CliError, EXIT } from './fail.ts'
+import { countOf, idOf, leaf, textOption } from './program-leaf.ts'
+import type { Runner } from './program-leaf.ts'
+
+export function addClusterCommands(program: Command, run: Runner): void {
+  const agent = program.command('agent').alias('a').description('look at and steer agents')
+  leaf(agent.command('list').alias('ls'))
+    .description('agents with their slots')
+    .action(run(async (invocation) => (await import('./commands/show-agents.ts')).listAgents(invocation)))
+  leaf(agent.command('enable').argument('<id>'))
+    .description('give it work again')
+    .action(run(async (invocation, [id = '']) => (await import('./commands/show-agents.ts')).setAgent(invocation, id, true, false)))
+  leaf(agent.command('disable').argument('<id>'))
+    .description('give it no more work; its tasks are stopped')
+    .option('--drain', 'let its tasks end by themselves')
+    .action(run(async (invocation, [id = ''], options) => (await import('./commands/show-agents.ts')).setAgent(invocation, id, false, options['drain'] === true)))
+  const slot = program.command('slot').alias('s').description('look at slots')
+  leaf(slot.command('list').alias('ls'))
+    .description('every slot and what runs on it')
+    .action(run(async (invocation) => (await import('./commands/show-agents.ts')).listSlots(invocation)))
+
+  const config = program.command('config').description('work on configurations, without a master')
+  leaf(config.command('check').argument('<file...>'))
+    .description('check a configuration; later files lie under the first')
+    .action(run(async (invocation, files) => (await import('./commands/check-config.ts')).checkConfig(invocation, files)))
+
+  leaf(program.command('why').argument('<kind>', 'experiment').argument('<id>'))
+    .description('why something is as it is: what it waits for, why it ended')
+    .action(run(async (invocation, [kind, id]) => {
+      if (kind !== 'experiment' && kind !== 'e') throw new CliError(EXIT.usage, `unknown kind ${JSON.stringify(kind)}`, 'write: drover why experiment <id>')
+      return (await import('./commands/show-events.ts')).whyExperiment(invocation, idOf(id, 'experiment'))
+    }))
+  leaf(program.command('events'))
+    .description('what happened in the cluster, with causes')
+    .option('--experiment <id>', 'of this experiment')
+    .option('--after <n>', 'only those after this event id')
+    .option('-f, --follow', 'go on with new ones')
+    .action(run(async (invocation, _, options) => {
+      const experiment = textOption(options['experiment'])
+      return (await import('./commands/show-events.ts')).listEvents(invocation, { experimentId: experiment === undefined ? null : idOf(experiment, 'experiment'), after: countOf(options['after'], '--after', 0), follow: options['follow'] === true })
+    }))
+}

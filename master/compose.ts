@@ -1,0 +1,139 @@
+import { randomUUID } from 'node:crypto'
+import type { FastifyInstance } from 'fastify'
+import { openBucket } from '../protocol/bucket/open.ts'
+import { verifyCheckpoint } from '../protocol/bucket/verify.ts'
+import { realClock } from '../protocol/kit/clock.ts'
+import { createLog } from '../protocol/kit/log.ts'
+import { inboxPrefix, pokeSubject, wakeSubject } from '../protocol/wire/subjects.ts'
+import { createAgentApi } from './agent-api/server.ts'
+import { claimPrefix, openIdentities, openStore, type BootDeps, type Identities } from './boot.ts'
+import type { MasterConfig } from './config.ts'
+import { MASTER } from './identity/nats-users.ts'
+import { openBus, type Bus } from './intake/bus.ts'
+import { createComplaints } from './intake/complaints.ts'
+import { startPresence } from './intake/presence.ts'
+import { createIntake, type Intake } from './intake/subscribe.ts'
+import { createBuckets, type Buckets } from './loops/buckets.ts'
+import { startCheckpointsLoop } from './loops/checkpoints-loop.ts'
+import { PrefixTaken } from './loops/claim-bucket.ts'
+import type { LoopDeps } from './loops/deps.ts'
+import { createFeed } from './loops/feed.ts'
+import { startHealth } from './loops/health.ts'
+import { startLeadership } from './loops/leader-loop.ts'
+import { startLifecycleLoop } from './loops/lifecycle-loop.ts'
+import { startScheduleLoop } from './loops/schedule-loop.ts'
+import { createWakes, type Wakes } from './loops/wakes.ts'
+import type { People } from './people.ts'
+import { storageConfig } from './reconcile/storage-of.ts'
+import { openDb } from './store/db.ts'
+import { makeCommands } from './store/make-commands.ts'
+
+const POOL_MAX = 24
+const CLOSE_MS_MAX = 5_000
+
+/**
+ * Builds the whole master and serves until `stop`. What is opened says at once how it is closed; the drain runs
+ * backwards: HTTP listeners, deciding loops and leader row, what agents were promised an answer to, NATS, buckets, Postgres.
+ */
+export async function runMaster(config: MasterConfig, stop: AbortSignal, people: People): Promise<void> {
+  const log = createLog({ name: 'drover-master', level: config.logLevel })
+  const failed = new AbortController()
+  const common = { config, log, clock: realClock, random: Math.random, signal: AbortSignal.any([stop, failed.signal]) }
+  const drain: (() => Promise<unknown>)[] = []
+  try {
+    await serve(common, people, drain, (error) => failed.abort(error))
+    await aborted(common.signal)
+  } catch (error) {
+    if (!stop.aborted) throw error
+  } finally {
+    failed.abort(failed.signal.reason)
+    for (const step of drain.reverse()) await step().catch((error: unknown) => log.warn({ err: error }, 'a step of the drain failed'))
+    log.info({}, 'the master has stopped')
+  }
+  if (!stop.aborted && failed.signal.reason instanceof PrefixTaken) throw failed.signal.reason
+}
+
+async function serve(common: BootDeps, people: People, drain: (() => Promise<unknown>)[], fail: (error: unknown) => void): Promise<void> {
+  const { config, log, signal } = common
+  const db = openDb(config.db.url, { max: POOL_MAX, applicationName: 'drover-master', onError: (error) => log.warn({ err: error }, 'a postgres connection was cut') })
+  drain.push(() => db.destroy())
+  const cluster = await openStore(common, db)
+  await people.ensureFirstUsers(db, config.security.initialUserPassword)
+  const identities = await openIdentities(common)
+  const buckets = createBuckets((storage) => openBucket(storage, common))
+  drain.push(async () => buckets.close())
+  const bucket = buckets.of(config.checkpointStorage)
+  const prefix = config.checkpointStorage.type === 's3' ? config.checkpointStorage.prefix : ''
+  await claimPrefix(common, { bucket, prefix, clusterId: cluster.clusterId, clusterName: config.clusterName, createdAt: new Date(common.clock.wallMs()).toISOString() }, fail)
+
+  const wakes = createWakes((loop) => bus.publish(wakeSubject(loop)))
+  const presence = startPresence({ ...common, db })
+  const intake = createIntake({
+    ...common, db, presence, incarnation: cluster.incarnation, cluster: { clusterId: cluster.clusterId, storage: config.checkpointStorage },
+    complaints: createComplaints(common), wake: wakes.wake, receiveWake: wakes.receive,
+  })
+  const bus = openMasterBus(common, identities, intake, drain)
+  drain.push(() => presence.ended, () => intake.close())
+  startDeciders({ ...common, db, clusterId: cluster.clusterId, storage: config.checkpointStorage, wake: wakes.wake, poke: (agents) => agents.forEach((agent) => bus.publish(pokeSubject(agent))) }, buckets, wakes, drain)
+  const health = startHealth({ ...common, db })
+  drain.push(() => health.ended)
+
+  const names = config.resourcePools.map((pool) => pool.name)
+  const commands = makeCommands({ db, storage: config.checkpointStorage, wake: wakes.wake, pools: { pools: names, compute: config.defaultComputePool, aux: config.defaultAuxPool } })
+  const api = await people.createApi({
+    ...common, db, commands, bucket, feed: createFeed(wakes, signal), clusterId: cluster.clusterId, ready: () => health.up() && bus.connected(),
+    settings: {
+      clusterName: config.clusterName, defaultComputePool: config.defaultComputePool, defaultAuxPool: config.defaultAuxPool, pools: config.resourcePools,
+      listen: config.listen, webDir: config.webDir, checkpointStorage: storageConfig(config.checkpointStorage),
+    },
+  })
+  await api.ready()
+  const agentApi = await createAgentApi({
+    ...common, ...identities, db, clusterId: cluster.clusterId, pools: names, natsUrls: config.nats.urls,
+    forward: (request, response) => api.routing(request, response), onEnrolled: () => wakes.wake('feed'),
+  })
+  drain.push(() => closeBoth(api, agentApi))
+  await api.listen(config.listen)
+  await agentApi.listen(config.agentListen)
+  log.info({ listen: api.server.address(), agentListen: agentApi.server.address(), clusterId: cluster.clusterId, bucket: bucket.url }, 'the master serves')
+}
+
+/** NATS outlives `signal`: what was taken is answered first. */
+function openMasterBus(common: BootDeps, identities: Identities, intake: Intake, drain: (() => Promise<unknown>)[]): Bus {
+  const stop = new AbortController()
+  const bus = openBus({
+    ...common, urls: common.config.nats.urls, inboxPrefix: inboxPrefix(MASTER), subscriptions: intake.subscriptions, signal: stop.signal,
+    credentials: () => ({ jwt: identities.masterJwt, seed: new TextDecoder().decode(identities.natsKeys.master.getSeed()) }),
+  })
+  drain.push(() => {
+    stop.abort()
+    return bus.ended
+  })
+  return bus
+}
+
+/** The loops that decide, under the leader row, and the wakes that rouse them. */
+function startDeciders(given: Omit<LoopDeps, 'leaderEpoch'> & BootDeps, buckets: Buckets, wakes: Wakes, drain: (() => Promise<unknown>)[]): void {
+  const deciders = ['schedule', 'lifecycle', 'checkpoints'] as const
+  const leadership = startLeadership({ ...given, holder: `${given.config.holder}:${randomUUID()}`, onElected: () => deciders.forEach(wakes.receive) })
+  const deps: LoopDeps = { ...given, leaderEpoch: leadership.epoch }
+  const loops = { schedule: startScheduleLoop(deps), lifecycle: startLifecycleLoop(deps), checkpoints: startCheckpointsLoop({ ...deps, buckets, verify: verifyCheckpoint }) }
+  for (const name of deciders) wakes.on(name, loops[name].wake)
+  drain.push(() => leadership.ended.then(leadership.release), () => Promise.all(deciders.map((name) => loops[name].ended)))
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => (signal.aborted ? resolve() : signal.addEventListener('abort', () => resolve(), { once: true })))
+}
+
+/** Open streams may keep a listener from closing: after a while the drain goes on without it. */
+async function closeBoth(api: FastifyInstance, agentApi: FastifyInstance): Promise<void> {
+  const done = new AbortController()
+  const closing = [api, agentApi].map((server) => {
+    server.server.closeIdleConnections()
+    return server.close()
+  })
+  await Promise.race([Promise.all(closing), realClock.sleep(CLOSE_MS_MAX, done.signal)])
+  done.abort()
+  for (const server of [api, agentApi]) server.server.closeAllConnections()
+}

@@ -1,0 +1,44 @@
+import { startStack, missingParts, type Stack } from '../rig/stack.ts'
+import { idleRows } from './idle.ts'
+import { measured, table, type Measured, type Row } from './row.ts'
+import { startRows } from './start.ts'
+import { uploadRows } from './upload.ts'
+
+/** `npm run bench [-- --json] [-- --only NAME]`: each group runs beside its peer; nothing is asserted on time. */
+interface Group {
+  names: string[]
+  stack: boolean
+  run: (stack: Stack) => Promise<Row[]>
+}
+
+const GROUPS: readonly Group[] = [
+  { names: ['checkpoint upload 256 MiB over HTTP'], stack: false, run: uploadRows },
+  { names: ['E1 idle memory, agent', 'E1 idle CPU, agent', 'idle memory, master', 'idle CPU, master'], stack: true, run: idleRows },
+  { names: ['C1 submit to running, dockerode', 'C1 submit to running, docker run'], stack: true, run: startRows },
+]
+
+const json = process.argv.includes('--json')
+const only = process.argv.includes('--only') ? (process.argv[process.argv.indexOf('--only') + 1] ?? '') : ''
+const chosen = GROUPS.filter((group) => group.names.some((name) => name.toLowerCase().includes(only.toLowerCase())))
+if (chosen.length === 0) {
+  process.stderr.write(`no row is named ${only}; the rows are:\n${GROUPS.flatMap((group) => group.names).join('\n')}\n`)
+  process.exit(2)
+}
+const missing = missingParts()
+if (missing && chosen.some((group) => group.stack)) {
+  process.stderr.write(`bench: ${missing}\n`)
+  process.exit(1)
+}
+const stack = chosen.some((group) => group.stack) ? await startStack({ env: { DROVER_LOG_LEVEL: 'warn' } }) : null
+try {
+  const rows: Measured[] = []
+  for (const group of chosen) {
+    for (const row of (await group.run(stack as Stack)).map(measured).filter((found) => found.name.toLowerCase().includes(only.toLowerCase()))) {
+      rows.push(row)
+      if (json) process.stdout.write(`${JSON.stringify(row)}\n`)
+    }
+  }
+  if (!json) process.stdout.write(`${table(rows)}\n`)
+} finally {
+  await stack?.stop()
+}

@@ -1,0 +1,93 @@
+import Docker from 'dockerode'
+import { execFileSync } from 'node:child_process'
+import { contextOf } from '../rig/client.ts'
+import { until } from '../rig/processes.ts'
+import type { Stack } from '../rig/stack.ts'
+import type { Row } from './row.ts'
+
+const COUNT = 50
+const IMAGE = process.env['DROVER_TEST_IMAGE'] ?? ''
+
+/**
+ * Submit over HTTP -> container running, on a warm agent, beside bare dockerode create + start of the same image and
+ * `docker run -d`. All three are timed to the engine's own `start` event, seen by one observer.
+ */
+export async function startRows(stack: Stack): Promise<Row[]> {
+  const docker = new Docker({ socketPath: new URL(stack.dockerHost).pathname })
+  const watch = await watchStarts(docker)
+  const context = await contextOf({ 'a.txt': 'a' })
+  const ours: number[] = []
+  const bare: number[] = []
+  const command: number[] = []
+  const contenders = [
+    async () => void ours.push(await viaDrover(stack, watch, context)),
+    async () => void bare.push(await viaDockerode(docker, watch)),
+    async () => void command.push(await viaCommand(stack, watch)),
+  ]
+  for (let round = 0; round < COUNT; round += 1) for (const contender of round % 2 === 0 ? contenders : contenders.toReversed()) await contender()
+  watch.stop()
+  return [
+    { name: 'C1 submit to running, dockerode', unit: 'ms', ours, peer: bare, peerName: 'dockerode create+start', goal: { atMost: 1.05 } },
+    { name: 'C1 submit to running, docker run', unit: 'ms', ours, peer: command, peerName: 'docker run -d', goal: { atMost: 0.9 } },
+  ]
+}
+
+interface Starts {
+  /** resolves at the next start of a container that `matches` */
+  next(matches: (labels: Record<string, string>) => boolean): Promise<number>
+  stop(): void
+}
+
+async function watchStarts(docker: Docker): Promise<Starts> {
+  const stream = await docker.getEvents({ filters: { type: ['container'], event: ['start'] } })
+  const waiting = new Set<(labels: Record<string, string>, at: number) => void>()
+  let rest = ''
+  stream.on('data', (chunk: Buffer) => {
+    const at = performance.now()
+    const parts = (rest + chunk.toString('utf8')).split('\n')
+    rest = parts.pop() ?? ''
+    for (const part of parts) if (part.trim() !== '') for (const tell of waiting) tell((JSON.parse(part) as { Actor: { Attributes: Record<string, string> } }).Actor.Attributes, at)
+  })
+  return {
+    next: (matches) =>
+      new Promise((resolve) => {
+        const tell = (labels: Record<string, string>, at: number): void => {
+          if (!matches(labels)) return
+          waiting.delete(tell)
+          resolve(at)
+        }
+        waiting.add(tell)
+      }),
+    stop: () => (stream as unknown as { destroy(): void }).destroy(),
+  }
+}
+
+async function viaDrover(stack: Stack, watch: Starts, contextTgz: string): Promise<number> {
+  const config = JSON.stringify({ name: 'bench', entrypoint: ['true'], environment: { image: IMAGE }, searcher: { name: 'single', metric: 'loss' }, max_restarts: 0 })
+  const started = watch.next((labels) => labels['drover.agent'] !== undefined)
+  const from = performance.now()
+  const { experiment } = await stack.client.post<{ experiment: { id: number } }>('/api/v1/experiments', { config, contextTgz, activate: true })
+  const took = (await started) - from
+  await until('the run has ended', 60_000, async () => (await stack.client.get<{ experiment: { state: string } }>(`/api/v1/experiments/${experiment.id}`)).experiment.state === 'STATE_COMPLETED', 20)
+  await until('its container is gone', 60_000, async () => stack.docker('ps', '-aq', '--filter', `label=drover.experiment=${experiment.id}`) === '', 20)
+  return took
+}
+
+async function viaDockerode(docker: Docker, watch: Starts): Promise<number> {
+  const started = watch.next((labels) => labels['bench'] === 'dockerode')
+  const from = performance.now()
+  const container = await docker.createContainer({ Image: IMAGE, Cmd: ['true'], Labels: { bench: 'dockerode' } })
+  await container.start()
+  const took = (await started) - from
+  await container.remove({ force: true })
+  return took
+}
+
+async function viaCommand(stack: Stack, watch: Starts): Promise<number> {
+  const started = watch.next((labels) => labels['bench'] === 'command')
+  const from = performance.now()
+  const id = execFileSync('docker', ['run', '-d', '--label', 'bench=command', IMAGE, 'true'], { env: { ...process.env, DOCKER_HOST: stack.dockerHost }, encoding: 'utf8' }).trim()
+  const took = (await started) - from
+  stack.docker('rm', '-f', id)
+  return took
+}
