@@ -13,7 +13,7 @@ const POLL_MS = 100
 const replyCheck = Compile(LogReply)
 
 export interface ShipOptions {
-  link: Link
+  link: Pick<Link, 'request'>
   /** `logSubject(agent, allocation)` */
   subject: string
   rank: number

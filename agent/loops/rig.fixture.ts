@@ -8,13 +8,13 @@ import type { AgentEvent } from '../../protocol/wire/events.ts'
 import type { AllocationSpec } from '../../protocol/wire/spec.ts'
 import type { Docker } from '../docker/door.ts'
 import { connectDocker } from '../docker/engine.ts'
-import { silentLog } from '../journal/log.fixture.ts'
 import { openJournal, type SqliteJournal } from '../journal/sqlite.ts'
 import { RUN_NAMES } from '../plan/paths.ts'
 import { aSpec } from '../plan/world.fixture.ts'
 import type { Attendant } from '../steps/attendant.ts'
 import { BlobError, type StepContext } from '../steps/context.ts'
 import { openRefusals } from '../steps/refusals.ts'
+import { silentLog } from './log.fixture.ts'
 import { startReconcile } from './reconcile.ts'
 import { watchDocker } from './watch-docker.ts'
 import { openContainerView } from './world.ts'
@@ -116,7 +116,7 @@ interface Life {
 
 function startLife(parts: { dir: string; clusterId: string; docker: Docker; blobs: Map<string, Buffer>; attendant: Attendant; desired: () => Desired[] }): Life {
   const stop = new AbortController()
-  const journal = openJournal(parts.dir, silentLog)
+  const journal = openJournal(parts.dir, () => undefined)
   const common = { clock: realClock, random: Math.random, log: silentLog, signal: stop.signal }
   const context: StepContext = {
     journal, docker: parts.docker, attendant: parts.attendant, agentId: 'rig', clusterId: parts.clusterId, stateDir: parts.dir, imageReady: new Set(), attached: new Set(),

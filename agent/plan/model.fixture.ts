@@ -1,7 +1,7 @@
 import type { Desired } from '../../protocol/wire/heartbeat.ts'
 import { parseAllocationId } from '../../protocol/words/ids.ts'
-import type { JournalAllocation } from '../journal/door.ts'
 import { containerName } from './container-name.ts'
+import type { AllocationRow } from './row.ts'
 import type { Step } from './steps.ts'
 import type { ObservedContainer, World } from './world.ts'
 import { aRow } from './world.fixture.ts'
@@ -10,7 +10,7 @@ import { aRow } from './world.fixture.ts'
 export class HostModel {
   now = 0
   desired: Desired[] = []
-  readonly rows = new Map<string, JournalAllocation>()
+  readonly rows = new Map<string, AllocationRow>()
   readonly containers = new Map<string, ObservedContainer>()
   readonly attached = new Set<string>()
   readonly imageReady = new Set<string>()
@@ -91,7 +91,7 @@ export class HostModel {
     else this.containers.set(found.id, { ...found, status })
   }
 
-  private create(alloc: string, row: JournalAllocation | undefined): void {
+  private create(alloc: string, row: AllocationRow | undefined): void {
     const name = containerName({ alloc, rank: 0, worldSize: 1, clusterId: 'c1' })
     const found = [...this.containers.values()].find((container) => container.name === name)
     const id = found?.id ?? `${name}#${this.now}`
@@ -99,13 +99,13 @@ export class HostModel {
     this.change(row, { phase: 'created', containerId: id })
   }
 
-  private put(row: JournalAllocation): void {
+  private put(row: AllocationRow): void {
     this.rows.set(row.alloc, row)
     const id = parseAllocationId(row.alloc)
     if (id !== null) this.highest.set(id.task, Math.max(id.epoch, this.highest.get(id.task) ?? 0))
   }
 
-  private change(row: JournalAllocation | undefined, change: Partial<JournalAllocation>): void {
+  private change(row: AllocationRow | undefined, change: Partial<AllocationRow>): void {
     if (row === undefined) throw new Error('a step about an allocation without a row')
     this.rows.set(row.alloc, { ...row, ...change })
   }
