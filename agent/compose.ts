@@ -36,7 +36,7 @@ export async function runAgent(config: AgentConfig, signal: AbortSignal): Promis
   if (enrolled === null) return
   let identity = enrolled
   const { agentId, clusterId, ca } = identity
-  const journal = openJournal(config.stateDir, log)
+  const journal = openJournal(config.stateDir, (error) => log.error({ err: error }, 'the journal cannot be read and is set aside, containers are adopted from Docker'))
   const http = openMasterHttp(config.masterUrl, ca)
   const docker = connectDocker({ dockerHost: config.dockerHost, clusterId, agentId })
   const view = openContainerView(docker)

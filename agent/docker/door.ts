@@ -31,6 +31,7 @@ export interface ContainerFacts {
   name: string
   labels: Record<string, string>
   status: ObservedContainer['status']
+  beingRemoved: boolean
   /** 0 while it does not run */
   pid: number
   /** Docker's json-file */

@@ -5,6 +5,7 @@ import type { ObservedContainer } from '../plan/world.ts'
 import { callDocker } from './deadline.ts'
 import type { ContainerFacts, Docker } from './door.ts'
 import { isDockerError } from './errors.ts'
+import { checkImageName } from './image-name.ts'
 import { pullImage } from './pull.ts'
 import { unframe } from './unframe.ts'
 import { watchEvents } from './watch.ts'
@@ -33,6 +34,7 @@ export function connectDocker(options: { dockerHost: string; clusterId: string; 
 }
 
 async function imagePresent(client: Dockerode, image: string): Promise<boolean> {
+  checkImageName(image)
   try {
     await callDocker('image inspect', () => client.getImage(image).inspect())
     return true
@@ -77,7 +79,7 @@ async function fill(client: Dockerode, id: string, path: string, tar: Readable, 
 }
 
 function observed(info: Dockerode.ContainerInfo): ObservedContainer {
-  return { id: info.Id, name: (info.Names[0] ?? '').replace(/^\//, ''), alloc: info.Labels[LABELS.alloc] ?? '', status: statusOf(info.State) }
+  return { id: info.Id, name: (info.Names[0] ?? '').replace(/^\//, ''), alloc: info.Labels[LABELS.alloc] ?? '', status: statusOf(info.State), slots: (info.Labels[LABELS.slots] ?? '').split(',').filter((slot) => slot !== '') }
 }
 
 function factsOf(info: Dockerode.ContainerInspectInfo): ContainerFacts {
@@ -87,6 +89,7 @@ function factsOf(info: Dockerode.ContainerInspectInfo): ContainerFacts {
     name: info.Name.replace(/^\//, ''),
     labels: info.Config.Labels,
     status: statusOf(info.State.Status),
+    beingRemoved: info.State.Status === 'removing',
     pid: info.State.Pid,
     logPath,
     exitCode: info.State.ExitCode,

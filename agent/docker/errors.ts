@@ -34,6 +34,7 @@ export function nameDockerError(error: unknown): DockerError {
   if (code === 'ABORT_ERR') return named('aborted')
   if (statusCode === undefined) return named(code !== undefined && ENGINE_CODES.includes(code) ? 'unreachable' : 'server')
   if (/no space left on device/i.test(message)) return named('no-space')
+  if (/invalid reference format|repository name must be/i.test(message)) return named('invalid')
   if (statusCode === 304) return named('already')
   if (statusCode === 404) return named(/no such image/i.test(message) ? 'image-missing' : 'missing')
   if (statusCode === 409) return named(/is not running/i.test(message) ? 'not-running' : 'conflict')

@@ -1,6 +1,7 @@
 import type Dockerode from 'dockerode'
 import { callDocker } from './deadline.ts'
 import { DockerError, nameDockerError, namePullError } from './errors.ts'
+import { checkImageName } from './image-name.ts'
 
 interface PullMessage {
   status?: string
@@ -19,6 +20,7 @@ export async function pullImage(client: Dockerode, image: string, options: { sig
 }
 
 async function openPull(client: Dockerode, image: string, signal: AbortSignal): Promise<NodeJS.ReadableStream> {
+  checkImageName(image)
   // a reference without tag or digest would pull every tag there is
   const reference = /[:@][^/]*$/.test(image) ? image : `${image}:latest`
   try {

@@ -4,7 +4,6 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { aRow } from '../plan/world.fixture.ts'
-import { silentLog } from './log.fixture.ts'
 import { openJournal } from './sqlite.ts'
 
 const EVENTS = 40
@@ -14,7 +13,7 @@ let scratch: string
 beforeAll(() => {
   source = mkdtempSync(join(tmpdir(), 'drover-journal-'))
   scratch = mkdtempSync(join(tmpdir(), 'drover-journal-'))
-  const journal = openJournal(source, silentLog)
+  const journal = openJournal(source, (error) => { throw error })
   journal.putAllocation(aRow({ phase: 'started', containerId: 'abc', spec: { env: { FILL: 'x'.repeat(9_000) } } }))
   for (let i = 1; i <= EVENTS; i += 1) journal.outbox.append({ kind: 'note', alloc: 'trial-1.1', t: i, level: 'INFO', text: `line ${i} ${'y'.repeat(i * 13)}` })
   journal.close()
@@ -32,7 +31,7 @@ function copy(): void {
 
 /** Opens, and holds to the promise: everything is there, or the life number says that it is not; and it can be written. */
 function mustBeWholeOrRaised(): number {
-  const journal = openJournal(scratch, silentLog)
+  const journal = openJournal(scratch, () => undefined)
   if (journal.inc === 1) {
     expect(journal.outbox.after(0, 1000).map((event) => event.seq)).toEqual(Array.from({ length: EVENTS }, (_, i) => i + 1))
     expect(journal.allocation('trial-1.1')?.containerId).toBe('abc')
@@ -42,7 +41,7 @@ function mustBeWholeOrRaised(): number {
   expect(journal.outbox.append({ kind: 'drained', alloc: 'trial-1.1', t: 1 })).toBe(journal.inc === 1 ? EVENTS + 1 : 1)
   const { inc } = journal
   journal.close()
-  const again = openJournal(scratch, silentLog)
+  const again = openJournal(scratch, () => undefined)
   expect(again.inc).toBe(inc)
   again.close()
   return inc
@@ -77,7 +76,7 @@ describe('a journal file that was damaged', () => {
         const at = (page * 4096) % bytes.length
         bytes.fill(byte, at, Math.min(at + length, bytes.length))
         writeFileSync(path, bytes)
-        const journal = openJournal(scratch, silentLog)
+        const journal = openJournal(scratch, () => undefined)
         journal.outbox.after(0, 1000)
         journal.allocations()
         journal.close()
@@ -95,16 +94,16 @@ describe('a journal file that was damaged', () => {
   test('the damaged file is kept for a person', () => {
     copy()
     truncateSync(join(scratch, 'journal.db'), 5_000)
-    openJournal(scratch, silentLog).close()
+    openJournal(scratch, () => undefined).close()
     expect(existsSync(join(scratch, 'journal.db.before-2'))).toBe(true)
   })
 
   test('an older copy of it put back: its life number is behind, so it counts for nothing', () => {
     copy()
     truncateSync(join(scratch, 'journal.db'), 0)
-    openJournal(scratch, silentLog).close()
+    openJournal(scratch, () => undefined).close()
     copyFileSync(join(source, 'journal.db'), join(scratch, 'journal.db'))
-    const journal = openJournal(scratch, silentLog)
+    const journal = openJournal(scratch, () => undefined)
     expect(journal.inc).toBe(3)
     journal.close()
   })

@@ -1,7 +1,6 @@
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import type { Log } from '../../protocol/kit/log.ts'
 import { JOURNAL_VERSION, makeTables } from './tables.ts'
 
 export interface OpenedJournal {
@@ -16,11 +15,11 @@ export interface OpenedJournal {
  * Rollback journal, not WAL: a commit then lives in the main file, whose header says how long it must be, so a
  * file cut anywhere is noticed. A cut WAL would lose its newest commits in silence.
  */
-export function openDatabase(dir: string, log: Log): OpenedJournal {
+export function openDatabase(dir: string, onDamage: (error: unknown) => void): OpenedJournal {
   mkdirSync(dir, { recursive: true, mode: 0o700 })
   const path = join(dir, 'journal.db')
   const remembered = readInc(join(dir, 'journal.inc'))
-  const known = tryOpen(path, log)
+  const known = tryOpen(path, onDamage)
   if (known !== null && known.inc >= remembered) {
     if (known.inc > remembered) writeDurably(join(dir, 'journal.inc'), String(known.inc))
     return known
@@ -28,12 +27,12 @@ export function openDatabase(dir: string, log: Log): OpenedJournal {
   known?.db.close()
   const inc = remembered + 1
   writeDurably(join(dir, 'journal.inc'), String(inc))
-  setAside(path, inc, log)
+  setAside(path, inc)
   return { db: create(path, inc), inc }
 }
 
 /** Null where there is no file, or none that can be trusted. */
-function tryOpen(path: string, log: Log): { db: DatabaseSync; inc: number } | null {
+function tryOpen(path: string, onDamage: (error: unknown) => void): { db: DatabaseSync; inc: number } | null {
   if (!existsSync(path)) return null
   let db: DatabaseSync | null = null
   try {
@@ -41,7 +40,7 @@ function tryOpen(path: string, log: Log): { db: DatabaseSync; inc: number } | nu
     const inc = check(db)
     return { db, inc }
   } catch (error) {
-    log.error({ err: error, path }, 'the journal cannot be read and is set aside')
+    onDamage(error)
     if (db?.isOpen) db.close()
     return null
   }
@@ -74,12 +73,9 @@ function openFile(path: string): DatabaseSync {
 }
 
 /** Keeps the untrusted file for a person to look at; one only, so that it never fills the disk. */
-function setAside(path: string, inc: number, log: Log): void {
-  if (existsSync(path)) {
-    const aside = `${path}.before-${inc}`
-    renameSync(path, aside)
-    log.warn({ path: aside }, 'an old journal file was set aside')
-  }
+function setAside(path: string, inc: number): void {
+  for (const name of readdirSync(dirname(path))) if (name.startsWith('journal.db.before-')) rmSync(join(dirname(path), name))
+  if (existsSync(path)) renameSync(path, `${path}.before-${inc}`)
   for (const suffix of ['-journal', '-wal', '-shm']) rmSync(path + suffix, { force: true })
 }
 

@@ -3,14 +3,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { aRow } from '../plan/world.fixture.ts'
-import { silentLog } from './log.fixture.ts'
 import { openJournal, type SqliteJournal } from './sqlite.ts'
 
 let dir: string
 let journal: SqliteJournal
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), 'drover-journal-'))
-  journal = openJournal(dir, silentLog)
+  journal = openJournal(dir, (error) => { throw error })
 })
 afterEach(() => {
   journal.close()
@@ -18,7 +17,7 @@ afterEach(() => {
 })
 function reopen(): void {
   journal.close()
-  journal = openJournal(dir, silentLog)
+  journal = openJournal(dir, (error) => { throw error })
 }
 const drained = (alloc: string) => ({ kind: 'drained' as const, alloc, t: 1 })
 

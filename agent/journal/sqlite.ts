@@ -1,5 +1,4 @@
 import type { DatabaseSync } from 'node:sqlite'
-import type { Log } from '../../protocol/kit/log.ts'
 import { parseAllocationId } from '../../protocol/words/ids.ts'
 import type { Journal, JournalAllocation, JournalCheckpoint, JournalTransaction } from './door.ts'
 import { openDatabase } from './open.ts'
@@ -13,9 +12,9 @@ export interface SqliteJournal extends Journal {
   close(): void
 }
 
-/** `dir` is made where it is missing. Throws where the disk cannot be written. */
-export function openJournal(dir: string, log: Log): SqliteJournal {
-  const { db, inc } = openDatabase(dir, log)
+/** `dir` is made where it is missing; `onDamage` hears why an earlier file was set aside. Throws where the disk cannot be written. */
+export function openJournal(dir: string, onDamage: (error: unknown) => void): SqliteJournal {
+  const { db, inc } = openDatabase(dir, onDamage)
   const outbox = createOutbox(db)
   const rows = rowStatements(db)
   const write = <T>(body: () => T): T => inTransaction(db, body)

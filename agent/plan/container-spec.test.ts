@@ -21,12 +21,12 @@ function environment(change: Partial<AllocationSpec> = {}): Record<string, strin
 describe('container', () => {
   test('name and labels are those that adoption looks for', () => {
     const { name, Labels } = options({ alloc: 'trial-9.3', trialId: 9 })
-    expect(name).toBe('drover-trial-9-3')
-    expect(Labels).toEqual({ 'drover.cluster': 'c1', 'drover.alloc': 'trial-9.3', 'drover.epoch': '3', 'drover.trial': '9', 'drover.experiment': '7', 'drover.rank': '0', 'drover.agent': 'agent-1' })
+    expect(name).toBe('drover-trial-9-3.c1')
+    expect(Labels).toEqual({ 'drover.cluster': 'c1', 'drover.alloc': 'trial-9.3', 'drover.epoch': '3', 'drover.trial': '9', 'drover.experiment': '7', 'drover.rank': '0', 'drover.agent': 'agent-1', 'drover.slots': 'cpu-0' })
   })
 
   test('members of a gang on one engine do not clash', () => {
-    expect(options({ rank: 1, worldSize: 2 }).name).toBe('drover-trial-1-1-r1')
+    expect(options({ rank: 1, worldSize: 2, clusterId: '0123456789abcdef' }).name).toBe('drover-trial-1-1-r1.01234567')
   })
 
   test('the entrypoint is handed on as it is, behind the wait for the gateway', () => {

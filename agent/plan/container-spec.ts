@@ -1,13 +1,12 @@
 import type { Slot } from '../../protocol/wire/heartbeat.ts'
 import type { AllocationSpec } from '../../protocol/wire/spec.ts'
 import { parseAllocationId } from '../../protocol/words/ids.ts'
-import type { AllocationPaths } from '../steps/attendant.ts'
 import { containerName } from './container-name.ts'
 import { environmentOf } from './environment.ts'
 import { RUN_DIR, RUN_NAMES } from './paths.ts'
 
 export const LABELS = {
-  cluster: 'drover.cluster', alloc: 'drover.alloc', epoch: 'drover.epoch', trial: 'drover.trial', experiment: 'drover.experiment', rank: 'drover.rank', agent: 'drover.agent',
+  cluster: 'drover.cluster', alloc: 'drover.alloc', epoch: 'drover.epoch', trial: 'drover.trial', experiment: 'drover.experiment', rank: 'drover.rank', agent: 'drover.agent', slots: 'drover.slots',
 } as const
 
 /** The part of Docker's create options that Drover sets; field names are Docker's. */
@@ -67,7 +66,7 @@ export function devicesOf(spec: AllocationSpec, slots: readonly Slot[]): { ok: t
 }
 
 /** Pure: spec and facts -> create options. `devices` are the slots of the spec (`devicesOf`). */
-export function containerOptions(spec: AllocationSpec, paths: AllocationPaths, devices: readonly Slot[], agentId: string): ContainerOptions {
+export function containerOptions(spec: AllocationSpec, paths: { run: string }, devices: readonly Slot[], agentId: string): ContainerOptions {
   const gpus = devices.filter((slot) => slot.kind !== 'cpu').map((slot) => slot.uuid)
   return {
     name: containerName(spec),
@@ -105,10 +104,11 @@ function labelsOf(spec: AllocationSpec, agentId: string): Record<string, string>
     [LABELS.experiment]: String(spec.experimentId),
     [LABELS.rank]: String(spec.rank),
     [LABELS.agent]: agentId,
+    [LABELS.slots]: spec.slots.join(','),
   }
 }
 
-function mountsOf(spec: AllocationSpec, paths: AllocationPaths): Mount[] {
+function mountsOf(spec: AllocationSpec, paths: { run: string }): Mount[] {
   const run: Mount = { Type: 'bind', Source: paths.run, Target: RUN_DIR, ReadOnly: false, BindOptions: { Propagation: 'rprivate' } }
   const user = spec.binds.map(({ hostPath, containerPath, readOnly, propagation }): Mount => {
     const known = PROPAGATIONS.find((name) => name === propagation) ?? 'rprivate'

@@ -1,6 +1,6 @@
 import { EXIT_PREEMPTED, exitKindOf, type ExitKind } from '../../protocol/words/failures.ts'
-import type { JournalAllocation } from '../journal/door.ts'
 import { plainText } from './plain-text.ts'
+import type { AllocationRow } from './row.ts'
 
 const TEXT_MAX = 4096
 
@@ -14,7 +14,7 @@ export interface ExitFacts {
 }
 
 /** A run that was asked to save and did so is preempted, also where SIGTERM had to remind it. */
-export function exitKindOfRow(row: JournalAllocation, facts: ExitFacts): ExitKind {
+export function exitKindOfRow(row: AllocationRow, facts: ExitFacts): ExitKind {
   const preemptAsked = row.preemptAt !== null
   const saved = preemptAsked && (facts.code === 0 || facts.code === EXIT_PREEMPTED)
   return exitKindOf({ code: facts.code, oomKilled: facts.oomKilled, preemptAsked, stopAsked: row.stopAt !== null && !saved })

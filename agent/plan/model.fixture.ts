@@ -1,7 +1,7 @@
 import type { Desired } from '../../protocol/wire/heartbeat.ts'
 import { parseAllocationId } from '../../protocol/words/ids.ts'
-import type { JournalAllocation } from '../journal/door.ts'
 import { containerName } from './container-name.ts'
+import type { AllocationRow } from './row.ts'
 import type { Step } from './steps.ts'
 import type { ObservedContainer, World } from './world.ts'
 import { aRow } from './world.fixture.ts'
@@ -10,7 +10,7 @@ import { aRow } from './world.fixture.ts'
 export class HostModel {
   now = 0
   desired: Desired[] = []
-  readonly rows = new Map<string, JournalAllocation>()
+  readonly rows = new Map<string, AllocationRow>()
   readonly containers = new Map<string, ObservedContainer>()
   readonly attached = new Set<string>()
   readonly imageReady = new Set<string>()
@@ -84,28 +84,28 @@ export class HostModel {
   }
 
   container(alloc: string, status: ObservedContainer['status'] | 'gone'): void {
-    const name = containerName({ alloc, rank: 0, worldSize: 1 })
+    const name = containerName({ alloc, rank: 0, worldSize: 1, clusterId: 'c1' })
     const found = [...this.containers.values()].find((container) => container.name === name)
     if (found === undefined) return
     if (status === 'gone') this.containers.delete(found.id)
     else this.containers.set(found.id, { ...found, status })
   }
 
-  private create(alloc: string, row: JournalAllocation | undefined): void {
-    const name = containerName({ alloc, rank: 0, worldSize: 1 })
+  private create(alloc: string, row: AllocationRow | undefined): void {
+    const name = containerName({ alloc, rank: 0, worldSize: 1, clusterId: 'c1' })
     const found = [...this.containers.values()].find((container) => container.name === name)
     const id = found?.id ?? `${name}#${this.now}`
-    if (found === undefined) this.containers.set(id, { id, name, alloc, status: 'created' })
+    if (found === undefined) this.containers.set(id, { id, name, alloc, status: 'created', slots: this.slotsOf(alloc) })
     this.change(row, { phase: 'created', containerId: id })
   }
 
-  private put(row: JournalAllocation): void {
+  private put(row: AllocationRow): void {
     this.rows.set(row.alloc, row)
     const id = parseAllocationId(row.alloc)
     if (id !== null) this.highest.set(id.task, Math.max(id.epoch, this.highest.get(id.task) ?? 0))
   }
 
-  private change(row: JournalAllocation | undefined, change: Partial<JournalAllocation>): void {
+  private change(row: AllocationRow | undefined, change: Partial<AllocationRow>): void {
     if (row === undefined) throw new Error('a step about an allocation without a row')
     this.rows.set(row.alloc, { ...row, ...change })
   }

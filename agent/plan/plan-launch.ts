@@ -1,11 +1,10 @@
 import { parseAllocationId } from '../../protocol/words/ids.ts'
-import type { JournalAllocation } from '../journal/door.ts'
-import type { Subject } from './plan.ts'
+import type { AllocationRow } from './row.ts'
 import type { Step } from './steps.ts'
-import type { World } from './world.ts'
+import type { Subject, World } from './world.ts'
 
 /** Accepted, no container has run as far as the journal knows. Docker's word comes before the journal's. */
-export function planLaunch(subject: Subject, row: JournalAllocation, world: World, claims: ReadonlySet<string>): Step | null {
+export function planLaunch(subject: Subject, row: AllocationRow, world: World, claims: ReadonlySet<string>): Step | null {
   const { alloc, container, want } = subject
   if (container?.status === 'running') return { kind: 'record-started', alloc, containerId: container.id, reason: 'Docker runs it, the journal says not yet' }
   if (container?.status === 'exited') return { kind: 'exited', alloc, containerId: container.id, reason: 'ended before its start was journalled' }
@@ -29,7 +28,7 @@ function isOvertaken(alloc: string, world: World): boolean {
 }
 
 /** No slot of it is in another live container (I1): the other's end is waited for. */
-function hasRoom(subject: Subject, row: JournalAllocation, world: World, claims: ReadonlySet<string>): boolean {
+function hasRoom(subject: Subject, row: AllocationRow, world: World, claims: ReadonlySet<string>): boolean {
   const mine = world.containers.some((container) => container.alloc === subject.alloc && container.status === 'running')
   return !mine && !row.spec.slots.some((slot) => claims.has(slot))
 }

@@ -1,10 +1,9 @@
-import type { JournalAllocation } from '../journal/door.ts'
-import type { Subject } from './plan.ts'
+import type { AllocationRow } from './row.ts'
 import type { Step } from './steps.ts'
-import type { World } from './world.ts'
+import type { Subject, World } from './world.ts'
 
 /** The journal says started. Preemption becomes SIGTERM after its time, SIGTERM becomes SIGKILL after the grace. */
-export function planLive(subject: Subject, row: JournalAllocation, world: World): Step | null {
+export function planLive(subject: Subject, row: AllocationRow, world: World): Step | null {
   const { alloc, container, want } = subject
   if (container === null) return { kind: 'vanished', alloc, reason: 'Docker no longer has the container' }
   if (container.status === 'exited') return { kind: 'exited', alloc, containerId: container.id, reason: 'the container has ended' }

@@ -96,7 +96,7 @@ test('whatever happens: one container an allocation, one container a slot, no ol
   fc.assert(
     fc.property(fc.array(action, { maxLength: 60, size: 'max' }), (actions) => {
       const host = new HostModel()
-      host.slotsOf = (of) => SLOTS[of] ?? []
+      host.slotsOf = (id) => SLOTS[id] ?? []
       for (const done of actions) act(host, done)
       settle(host)
       expect(plan(host.world())).toEqual([])
@@ -110,11 +110,11 @@ test('without loss of the journal a container is started once and its end is tol
   fc.assert(
     fc.property(faultless, (actions) => {
       const host = new HostModel()
-      host.slotsOf = (of) => SLOTS[of] ?? []
+      host.slotsOf = (id) => SLOTS[id] ?? []
       for (const done of actions) act(host, done)
       settle(host)
-      for (const [of, count] of host.starts) expect(count, `starts of ${of}`).toBe(1)
-      for (const [of, count] of host.exits) expect(count, `exits of ${of}`).toBe(1)
+      for (const [id, count] of host.starts) expect(count, `starts of ${id}`).toBe(1)
+      for (const [id, count] of host.exits) expect(count, `exits of ${id}`).toBe(1)
     }),
     { numRuns: 1_000 },
   )
@@ -124,7 +124,7 @@ test('the same world gives the same steps in the same order, however its lists a
   fc.assert(
     fc.property(fc.array(action, { maxLength: 40, size: 'max' }), (actions) => {
       const host = new HostModel()
-      host.slotsOf = (of) => SLOTS[of] ?? []
+      host.slotsOf = (id) => SLOTS[id] ?? []
       for (const done of actions) act(host, done)
       const world = host.world()
       const turned = { ...world, desired: [...world.desired].reverse(), rows: [...world.rows].reverse(), containers: [...world.containers].reverse() }
@@ -139,14 +139,14 @@ test('what is wanted to run and finds its slots free does run, over any restarts
     fc.property(fc.array(fc.nat(8), { maxLength: 20 }), (restarts) => {
       const host = new HostModel()
       host.desired = [aWant('run', 'trial-2.2'), aWant('run', 'trial-3.1')]
-      host.slotsOf = (of) => SLOTS[of] ?? []
+      host.slotsOf = (id) => SLOTS[id] ?? []
       for (const steps of restarts) {
         for (let i = 0; i < steps; i += 1) for (const step of plan(host.world()).slice(0, 1)) host.apply(step)
         host.restart()
       }
       settle(host)
-      for (const of of ['trial-2.2', 'trial-3.1']) {
-        expect([host.rows.get(of)?.phase, host.attached.has(of), host.starts.get(of), host.exits.get(of)]).toEqual(['started', true, 1, undefined])
+      for (const id of ['trial-2.2', 'trial-3.1']) {
+        expect([host.rows.get(id)?.phase, host.attached.has(id), host.starts.get(id), host.exits.get(id)]).toEqual(['started', true, 1, undefined])
       }
     }),
   )

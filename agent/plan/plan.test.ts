@@ -91,3 +91,9 @@ describe('slots (I1)', () => {
     expect(plan(world).map((step) => [step.kind, step.alloc])).toEqual([['start', B]])
   })
 })
+
+test('a container that lost its row holds its slots all the same (found by the property test)', () => {
+  const B = 'trial-2.1'
+  const world = aWorld({ imageReady: new Set([B]), desired: [aWant('run', B)], rows: [aRow({ alloc: B })], containers: [aContainer('running')] })
+  expect(plan(world)).toEqual([])
+})

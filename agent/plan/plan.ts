@@ -1,19 +1,11 @@
 import type { Desired } from '../../protocol/wire/heartbeat.ts'
 import { parseAllocationId } from '../../protocol/words/ids.ts'
-import type { JournalAllocation } from '../journal/door.ts'
 import { containerName, isContainerNameOf } from './container-name.ts'
 import { planLaunch } from './plan-launch.ts'
 import { planLive } from './plan-live.ts'
+import type { AllocationRow } from './row.ts'
 import type { Step, StepKind } from './steps.ts'
-import type { ObservedContainer, World } from './world.ts'
-
-/** One allocation, with everything the world says of it. */
-export interface Subject {
-  alloc: string
-  want: Desired | null
-  row: JournalAllocation | null
-  container: ObservedContainer | null
-}
+import type { ObservedContainer, Subject, World } from './world.ts'
 
 /**
  * desired x journal x Docker -> at most one step an allocation. Same world, same steps, same order (I9); a world at
@@ -94,7 +86,7 @@ function subjectsOf(world: World): Subject[] {
 }
 
 /** A container that only borrows our label is nobody's: it must have the journalled id or the deterministic name. */
-function pick(own: readonly ObservedContainer[], alloc: string, row: JournalAllocation | null): ObservedContainer | null {
+function pick(own: readonly ObservedContainer[], alloc: string, row: AllocationRow | null): ObservedContainer | null {
   const byId = own.find((container) => container.id === row?.containerId)
   const byName = own.find((container) => (row ? container.name === containerName(row.spec) : isContainerNameOf(alloc, container.name)))
   return byId ?? byName ?? null
@@ -102,7 +94,7 @@ function pick(own: readonly ObservedContainer[], alloc: string, row: JournalAllo
 
 /** Slots in a live container, or about to be (I1). */
 function liveSlots(world: World): string[] {
-  const running = new Set(world.containers.filter((container) => container.status === 'running').map((container) => container.alloc))
   const launching = (alloc: string): boolean => ['create', 'start', 'record-started'].includes(world.busy.get(alloc) ?? '')
-  return world.rows.filter((row) => running.has(row.alloc) || launching(row.alloc)).flatMap((row) => row.spec.slots)
+  const launched = world.rows.filter((row) => launching(row.alloc)).flatMap((row) => row.spec.slots)
+  return [...launched, ...world.containers.filter((container) => container.status === 'running').flatMap((container) => container.slots)]
 }

@@ -1,8 +1,8 @@
 import type { Desired } from '../../protocol/wire/heartbeat.ts'
 import type { AllocationSpec } from '../../protocol/wire/spec.ts'
 import { parseAllocationId } from '../../protocol/words/ids.ts'
-import type { JournalAllocation } from '../journal/door.ts'
 import { containerName } from './container-name.ts'
+import type { AllocationRow } from './row.ts'
 import type { ObservedContainer, World } from './world.ts'
 
 /** Builders for tests: whole values with the one thing that matters changed. */
@@ -17,7 +17,10 @@ export function aSpec(change: Partial<AllocationSpec> = {}): AllocationSpec {
   }
 }
 
-export function aRow(change: Partial<Omit<JournalAllocation, 'spec'>> & { spec?: Partial<AllocationSpec> } = {}): JournalAllocation {
+/** As the journal holds it. */
+type Row = AllocationRow & { epoch: number; specDigest: string; acceptedAt: number }
+
+export function aRow(change: Partial<Omit<Row, 'spec'>> & { spec?: Partial<AllocationSpec> } = {}): Row {
   const alloc = change.alloc ?? 'trial-1.1'
   return {
     alloc, epoch: parseAllocationId(alloc)?.epoch ?? 0, specDigest: DIGEST, phase: 'accepted', containerId: null, preemptAt: null, stopAt: null, acceptedAt: 0,
@@ -26,7 +29,7 @@ export function aRow(change: Partial<Omit<JournalAllocation, 'spec'>> & { spec?:
 }
 
 export function aContainer(status: ObservedContainer['status'], alloc = 'trial-1.1', change: Partial<ObservedContainer> = {}): ObservedContainer {
-  return { id: `id-${alloc}`, name: containerName({ alloc, rank: 0, worldSize: 1 }), alloc, status, ...change }
+  return { id: `id-${alloc}`, name: containerName({ alloc, rank: 0, worldSize: 1, clusterId: 'c1' }), alloc, status, slots: ['cpu-0'], ...change }
 }
 
 export function aWant(want: Desired['want'], alloc = 'trial-1.1'): Desired {

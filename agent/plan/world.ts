@@ -1,5 +1,5 @@
 import type { Desired } from '../../protocol/wire/heartbeat.ts'
-import type { JournalAllocation } from '../journal/door.ts'
+import type { AllocationRow } from './row.ts'
 import type { StepKind } from './steps.ts'
 
 /** A container that carries this agent's labels, as Docker lists it. */
@@ -10,6 +10,8 @@ export interface ObservedContainer {
   alloc: string
   /** `running` includes paused and restarting; `exited` includes dead and being removed */
   status: 'created' | 'running' | 'exited'
+  /** from its label: they are taken also where the journal has lost the row */
+  slots: readonly string[]
 }
 
 /**
@@ -20,7 +22,7 @@ export interface World {
   /** Unix milliseconds */
   now: number
   desired: readonly Desired[]
-  rows: readonly JournalAllocation[]
+  rows: readonly AllocationRow[]
   containers: readonly ObservedContainer[]
   /** the step under way, by allocation: one at a time */
   busy: ReadonlyMap<string, StepKind>
@@ -32,4 +34,12 @@ export interface World {
   refused: ReadonlySet<string>
   /** highest epoch ever accepted, by task */
   highestEpoch: ReadonlyMap<string, number>
+}
+
+/** One allocation, with everything the world says of it. */
+export interface Subject {
+  alloc: string
+  want: Desired | null
+  row: AllocationRow | null
+  container: ObservedContainer | null
 }

@@ -40,7 +40,7 @@ export async function create(context: StepContext, step: StepOf<'create'>, signa
   }
 }
 
-/** Null where the name belongs to another cluster or agent: answered, and free of charge for the user. */
+/** Null where the name belongs to somebody else: answered, and free of charge for the user. */
 async function createOnce(context: StepContext, row: JournalAllocation, options: ContainerOptions): Promise<string | null> {
   try {
     return await context.docker.create(options)
@@ -49,7 +49,7 @@ async function createOnce(context: StepContext, row: JournalAllocation, options:
     const found = await context.docker.inspect(options.name)
     const own = [LABELS.cluster, LABELS.agent, LABELS.alloc].every((label) => found.labels[label] === options.Labels[label])
     if (own) return found.id
-    failLaunch(context, row, 'agent-error', `the name ${options.name} is taken in Docker by a container of another cluster (${found.id.slice(0, 12)}): remove it`)
+    failLaunch(context, row, 'agent-error', `the name ${options.name} is taken in Docker by a container that is not this agent's (${found.id.slice(0, 12)}): remove it`)
     return null
   }
 }

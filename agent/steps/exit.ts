@@ -1,5 +1,6 @@
 import type { NewAgentEvent } from '../../protocol/wire/events.ts'
 import type { ExitKind } from '../../protocol/words/failures.ts'
+import type { ContainerFacts } from '../docker/door.ts'
 import { isDockerError } from '../docker/errors.ts'
 import type { JournalAllocation } from '../journal/door.ts'
 import { exitKindOfRow, exitText, type ExitFacts } from '../plan/exit-facts.ts'
@@ -8,12 +9,14 @@ import type { StepOf } from '../plan/steps.ts'
 import { rowOf, type StepContext } from './context.ts'
 
 const TAIL_LINES = 20
+const SIGKILLED = 137
+const REMOVAL_MS = 300
 
 /** Reads how it ended; slots are free from here on (DRAINING). Phase and event are one commit: reported exactly once (I6). */
 export async function exited(context: StepContext, step: StepOf<'exited'>): Promise<void> {
   const row = rowOf(context, step.alloc)
   const found = await context.docker.inspect(step.containerId)
-  if (found.status !== 'exited') return
+  if (found.status !== 'exited' || (await isBeingRemoved(context, row, found))) return
   const tail = found.exitCode === 0 ? '' : await tailOf(context, found.id)
   const facts: ExitFacts = { code: found.exitCode, oomKilled: found.oomKilled, error: found.error, tail }
   const exit = exitKindOfRow(row, facts)
@@ -64,6 +67,21 @@ export function refuse(context: StepContext, step: StepOf<'refuse'>): void {
   })
   context.refused.add(step.alloc)
   context.log.warn({ alloc: step.alloc, reason: step.reason }, 'allocation refused')
+}
+
+/**
+ * `docker rm -f` kills first: for a moment it looks like a run that died of SIGKILL and would be charged. One that is
+ * gone after that moment has vanished, which the next plan sees.
+ */
+async function isBeingRemoved(context: StepContext, row: JournalAllocation, found: ContainerFacts): Promise<boolean> {
+  if (found.exitCode !== SIGKILLED || row.stopAt !== null || found.oomKilled) return false
+  await context.clock.sleep(REMOVAL_MS, new AbortController().signal)
+  try {
+    return (await context.docker.inspect(found.id)).beingRemoved
+  } catch (error) {
+    if (isDockerError(error, 'missing')) return true
+    throw error
+  }
 }
 
 function exitEvent(context: StepContext, alloc: string, exit: ExitKind, text: string): NewAgentEvent {

@@ -12,22 +12,21 @@ const NOTE_EVERY_MS = 1_000
 export async function ensureImage(context: StepContext, step: StepOf<'ensure-image'>, signal: AbortSignal): Promise<void> {
   const row = rowOf(context, step.alloc)
   const { image, forcePull } = row.spec
-  if (!forcePull && (await context.docker.imagePresent(image))) {
-    context.imageReady.add(step.alloc)
-    return
-  }
-  const began = context.clock.monotonicMs()
-  note(context, step.alloc, 'INFO', `pulling image ${image}`)
   try {
-    await pullPatiently(context, step.alloc, image, signal)
+    if (forcePull || !(await context.docker.imagePresent(image))) await pull(context, step.alloc, image, signal)
+    context.imageReady.add(step.alloc)
   } catch (error) {
     const text = finalText(error, image, forcePull)
     if (text === null) throw error
     failLaunch(context, row, 'image', text)
-    return
   }
-  note(context, step.alloc, 'INFO', `pulled image ${image} in ${Math.round((context.clock.monotonicMs() - began) / 1000)} s`)
-  context.imageReady.add(step.alloc)
+}
+
+async function pull(context: StepContext, alloc: string, image: string, signal: AbortSignal): Promise<void> {
+  const began = context.clock.monotonicMs()
+  note(context, alloc, 'INFO', `pulling image ${image}`)
+  await pullPatiently(context, alloc, image, signal)
+  note(context, alloc, 'INFO', `pulled image ${image} in ${Math.round((context.clock.monotonicMs() - began) / 1000)} s`)
 }
 
 async function pullPatiently(context: StepContext, alloc: string, image: string, signal: AbortSignal): Promise<void> {
