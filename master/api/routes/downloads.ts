@@ -1,5 +1,5 @@
-import { Transform, type Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
+import { pipeline, Readable, Transform } from 'node:stream'
+import { pipeline as whole } from 'node:stream/promises'
 import { constants, createGzip } from 'node:zlib'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { pack, type Pack } from 'tar-stream'
@@ -21,14 +21,11 @@ export function downloadRoutes(app: FastifyInstance, deps: ApiDeps, stopping: Ab
     const row = await mustHaveBytes(deps, request.params.id)
     const isZipped = isGzipAsked(request, request.query.format)
     const signal = whileConnected(reply, stopping)
-    const tar = pack()
-    const out: Readable = isZipped ? tar.pipe(createGzip({ level: constants.Z_BEST_SPEED })) as unknown as Readable : tar as unknown as Readable
-    fillTar(deps, row, tar, signal).catch((error: unknown) => {
-      if (!signal.aborted) deps.log.warn({ uuid: row.uuid, err: error }, 'checkpoint download broke off')
-      // a broken connection tells the client what a short archive would hide
-      tar.destroy(error instanceof Error ? error : new Error(String(error)))
-      out.destroy(error instanceof Error ? error : new Error(String(error)))
-    })
+    const tar = Readable.from(archiveOf(deps, row, signal), { objectMode: false })
+    // an error before the first bytes becomes an answer with words; later the connection breaks, which a short archive would hide
+    const out = isZipped ? pipeline(tar, createGzip({ level: constants.Z_BEST_SPEED }), (error) => {
+      if (error && !signal.aborted) deps.log.warn({ uuid: row.uuid, err: error }, 'checkpoint download broke off')
+    }) : tar
     void reply.header('content-disposition', `attachment; filename="${row.uuid}.${isZipped ? 'tgz' : 'tar'}"`)
     return reply.type(isZipped ? 'application/gzip' : 'application/x-tar').send(out)
   })
@@ -63,13 +60,30 @@ async function mustHaveBytes(deps: ApiDeps, uuid: string): Promise<CheckpointRow
   return row
 }
 
+/** The tar as it grows. Whoever stops reading stops the download from the bucket. */
+async function* archiveOf(deps: ApiDeps, row: CheckpointRow, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  const tar = pack()
+  const stop = new AbortController()
+  const filling = fillTar(deps, row, tar, AbortSignal.any([signal, stop.signal])).catch((error: unknown) => {
+    // ends the loop below with this error
+    tar.destroy(error instanceof Error ? error : new Error(String(error)))
+  })
+  try {
+    for await (const part of tar) yield part as Uint8Array
+  } finally {
+    stop.abort()
+    tar.destroy()
+    await filling
+  }
+}
+
 async function fillTar(deps: ApiDeps, row: CheckpointRow, tar: Pack, signal: AbortSignal): Promise<void> {
   const mtime = row.report_time ?? row.declared_at
   for (const file of filesOf(row)) {
     signal.throwIfAborted()
     const bytes = await deps.bucket.getStream(`${row.prefix}/${file.name}`, { signal })
     const entry = tar.entry({ name: file.name, size: file.size, mode: 0o644, mtime })
-    await pipeline(bytes, exactly(file), entry as unknown as NodeJS.WritableStream, { signal })
+    await whole(bytes, exactly(file), entry as unknown as NodeJS.WritableStream, { signal })
   }
   tar.finalize()
 }
@@ -77,12 +91,14 @@ async function fillTar(deps: ApiDeps, row: CheckpointRow, tar: Pack, signal: Abo
 /** I4: what is given is what was committed, at least in size. */
 function exactly(file: { name: string; size: number }): Transform {
   let seen = 0
+  const differs = (): ApiFault => new ApiFault(502, `${file.name} is not as it was committed: somebody changed it in the bucket`)
   return new Transform({
     transform(chunk: Buffer, _encoding, done) {
       seen += chunk.length
-      done(seen > file.size ? new Error(`${file.name} is longer in the bucket than committed`) : null, chunk)
+      if (seen > file.size) return done(differs())
+      done(null, chunk)
     },
-    flush: (done) => done(seen < file.size ? new Error(`${file.name} is shorter in the bucket than committed`) : null),
+    flush: (done) => done(seen < file.size ? differs() : null),
   })
 }
 

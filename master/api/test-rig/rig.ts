@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { Readable } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
 import pg from 'pg'
-import { realClock } from '../../../protocol/kit/clock.ts'
+import { realClock, type Clock } from '../../../protocol/kit/clock.ts'
 import type { Log } from '../../../protocol/kit/log.ts'
 import { BucketError, type Bucket } from '../../../protocol/bucket/door.ts'
 import type { CommandResult, Commands, NewExperiment } from '../../store/commands.ts'
@@ -32,6 +32,8 @@ export interface Rig {
   change(): void
   logged: { fields: Record<string, unknown>; message: string }[]
   isReady: { value: boolean }
+  /** followers that wait for a change */
+  waiting(): number
   close(): Promise<void>
 }
 
@@ -47,8 +49,17 @@ export async function startRig(options: { webDir?: string } = {}): Promise<Rig> 
   await ensureFirstUsers(db, PASSWORD)
   const listeners = new Set<() => void>()
   const rig = { objects: new Map<string, Buffer>(), calls: [], created: [], answer: { result: { kind: 'done' } }, logged: [], isReady: { value: true } } as Pick<Rig, 'objects' | 'calls' | 'created' | 'answer' | 'logged' | 'isReady'>
+  let waiting = 0
+  const clock: Clock = {
+    ...realClock,
+    sleep: async (ms, signal) => {
+      waiting += 1
+      await realClock.sleep(ms, signal)
+      waiting -= 1
+    },
+  }
   const deps: ApiDeps = {
-    db, commands: recordCommands(db, rig), clusterId: 'cluster-1', bucket: bucketOf(rig.objects), clock: realClock, random: () => 0.5, log: recordLog(rig.logged), ready: () => rig.isReady.value,
+    db, commands: recordCommands(db, rig), clusterId: 'cluster-1', bucket: bucketOf(rig.objects), clock, random: () => 0.5, log: recordLog(rig.logged), ready: () => rig.isReady.value,
     settings: {
       clusterName: 'test', defaultComputePool: 'default', defaultAuxPool: 'default', pools: [{ name: 'default', description: 'the one' }, { name: 'gpu-big', description: '' }], listen: '127.0.0.1:0', webDir: options.webDir ?? null,
       checkpointStorage: { type: 's3', bucket: 'bkt', prefix: 'p', endpoint_url: null, access_key: null, secret_key: null, save_experiment_best: 0, save_trial_best: 1, save_trial_latest: 1 },
@@ -61,6 +72,7 @@ export async function startRig(options: { webDir?: string } = {}): Promise<Rig> 
   const idOf = (username: string): number => users.find((user) => user.username === username)?.id ?? 0
   return {
     ...rig, app, db, admin: await logIn(app, 'admin'), user: await logIn(app, 'determined'), adminId: idOf('admin'), userId: idOf('determined'),
+    waiting: () => waiting,
     change: () => { for (const listener of listeners) listener() },
     close: async () => {
       await app.close()
