@@ -56,7 +56,7 @@ describe.skipIf(binary === '')('the attendant of one allocation, from attach to 
     const storage = { type: 'directory' as const, path: join(directory, 'bucket') }
     const spec = specOf({ storage })
     const paths = await freshPaths()
-    const journal = openJournal(join(directory, 'journal'), quiet)
+    const journal = openJournal(join(directory, 'journal'), (error) => { throw error })
     const life = (): Attendant => {
       const [link] = links
       if (!link) throw new Error('no link')
@@ -113,7 +113,7 @@ describe.skipIf(binary === '')('the attendant of one allocation, from attach to 
 
   test('a drain that is stopped rejects with the reason', async () => {
     const paths = await freshPaths()
-    const journal = openJournal(join(directory, 'journal-2'), quiet)
+    const journal = openJournal(join(directory, 'journal-2'), (error) => { throw error })
     const [link] = links
     if (!link) throw new Error('no link')
     const attendant = createAttendant({ journal, link, agentId: 'a1', clusterId: 'c1', masterUrl: 'https://127.0.0.1:1', ca: '', log: quiet, clock: realClock, random: Math.random })

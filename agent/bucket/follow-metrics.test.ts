@@ -13,7 +13,7 @@ let journal: ReturnType<typeof openJournal>
 let stop: AbortController
 beforeEach(async () => {
   paths = await freshPaths()
-  journal = openJournal(join(paths.root, 'journal'), createLog({ name: 'test', level: 'error' }))
+  journal = openJournal(join(paths.root, 'journal'), (error) => { throw error })
   stop = new AbortController()
 })
 afterEach(async () => {
@@ -43,7 +43,7 @@ test('through kills at random points each line is reported exactly once, in orde
       stop.abort()
       await follower.ended
       journal.close()
-      journal = openJournal(join(paths.root, 'journal'), createLog({ name: 'test', level: 'error' }))
+      journal = openJournal(join(paths.root, 'journal'), (error) => { throw error })
       follower = follow()
     }
   }

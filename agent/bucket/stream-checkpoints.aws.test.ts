@@ -24,7 +24,7 @@ test.skipIf(endpoint === '')('on S3, through faults and kills, a checkpoint with
   const kit = { clock: realClock, random: () => 0.01, log }
   const bucket = openBucket(storage, kit)
   const paths = await freshPaths()
-  const journal = openJournal(join(paths.root, 'journal'), createLog({ name: 'test', level: 'error' }))
+  const journal = openJournal(join(paths.root, 'journal'), (error) => { throw error })
   const spec = specOf({ storage })
   const large = randomBytes(20 * 1024 * 1024)
   await mkdir(join(paths.checkpoints, 'draft', 'sub'), { recursive: true })

@@ -29,7 +29,7 @@ beforeEach(async () => {
   paths = await freshPaths()
   place = await mkdtemp(join(tmpdir(), 'drover-stream-'))
   bucket = openBucket({ type: 'directory', path: place }, { log, clock: realClock, random: Math.random })
-  journal = openJournal(join(paths.root, 'journal'), quiet)
+  journal = openJournal(join(paths.root, 'journal'), (error) => { throw error })
   stop = new AbortController()
   stream = null
 })

@@ -28,7 +28,7 @@ let url: string
 
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'drover-gateway-'))
-  journal = openJournal(directory, log)
+  journal = openJournal(directory, (error) => { throw error })
   preemption = createPreemption(false)
   seen = []
   master = createServer((request, response) => {
