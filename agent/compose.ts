@@ -1,70 +1,93 @@
 import { realClock } from '../protocol/kit/clock.ts'
 import { createLog } from '../protocol/kit/log.ts'
-import { openLink } from '../protocol/link.ts'
+import { openLink, type Link } from '../protocol/link.ts'
 import { inboxPrefix } from '../protocol/wire/subjects.ts'
 import { createAttendant } from './bucket/attendant.ts'
 import type { AgentConfig } from './config.ts'
-import { openEngine, type SeenContainer } from './docker/engine.ts'
-import { readDiskFreeMib, readHostFacts, readSlots } from './host/facts.ts'
-import { loadIdentity, renewIdentity } from './identity/enroll.ts'
+import { connectDocker } from './docker/engine.ts'
+import { masterBlobs } from './identity/blobs.ts'
+import { loadIdentity } from './identity/enroll.ts'
 import { openMasterHttp } from './identity/https.ts'
+import { recoverEpochs } from './journal/recover-epochs.ts'
 import { openJournal } from './journal/sqlite.ts'
+import { openDesired } from './loops/desired.ts'
 import { startHeartbeat } from './loops/heartbeat.ts'
-import { heldOf, inventoryOf } from './loops/inventory.ts'
+import { startHost } from './loops/host.ts'
+import { lateLink } from './loops/late-link.ts'
 import { startReconcile } from './loops/reconcile.ts'
+import { startRenew } from './loops/renew.ts'
 import { startSendOutbox } from './loops/send-outbox.ts'
-import { startLoop } from '../protocol/kit/loop.ts'
-
-const SLOTS_EVERY_MS = 60_000
-const RENEW_EVERY_MS = 600_000
+import { watchDocker } from './loops/watch-docker.ts'
+import { openContainerView } from './loops/world.ts'
+import { heldOf } from './plan/held.ts'
+import type { StepContext } from './steps/context.ts'
+import { openRefusals } from './steps/refusals.ts'
+import { untilAborted } from './until-aborted.ts'
 
 /**
- * Builds the daemon and runs it until `signal`. On a stop the containers run on: the next life adopts them. Order of
- * the end: loops, attendant, links, journal.
+ * Builds the daemon and serves until `signal`. The containers run on; the next life adopts them. Order of the end: loops
+ * and their steps, attendant, links, journal. Rejects with EnrollError where this agent cannot become a member.
  */
 export async function runAgent(config: AgentConfig, signal: AbortSignal): Promise<void> {
-  const clock = realClock
-  const random = Math.random
+  const [clock, random] = [realClock, Math.random]
   const log = createLog({ name: 'drover-agent', level: config.logLevel })
-  let identity = await loadIdentity({ config, clock, random, log, signal })
-  const journal = openJournal(config.stateDir, (error) => log.error({ err: error }, 'the journal could not be read and was set aside; containers are adopted from Docker'))
-  const http = openMasterHttp(config.masterUrl, identity.ca)
-  const engine = openEngine(config.dockerHost, { cluster: identity.clusterId, agent: identity.agentId })
-  const link = (name: string): ReturnType<typeof openLink> =>
-    openLink({ urls: identity.natsUrls, name: `${identity.agentId} ${name}`, inboxPrefix: inboxPrefix(identity.agentId), credentials: () => identity, log })
-  const [control, bulk, facts] = await Promise.all([link('control'), link('bulk'), readHostFacts()])
-  const attendant = createAttendant({ journal, link: bulk, agentId: identity.agentId, clusterId: identity.clusterId, masterUrl: config.masterUrl, ca: identity.ca, log, clock, random })
-
-  let slots = await readSlots(config.cpuSlots)
-  let diskFreeMib = await readDiskFreeMib(config.stateDir)
-  let seen: readonly SeenContainer[] = []
-  let docker = ''
   const common = { clock, random, log, signal }
-  const heartbeat = startHeartbeat({
-    ...common, link: control, agentId: identity.agentId, journal, onDesired: () => reconcile.wake(),
-    inventory: async () => inventoryOf(facts, { docker: (docker ||= await engine.version().catch(() => '')), slots, diskFreeMib, held: heldOf(journal.allocations(), seen) }),
+  const enrolled = await loadIdentity({ config, ...common })
+  if (enrolled === null) return
+  let identity = enrolled
+  const { agentId, clusterId, ca } = identity
+  const journal = openJournal(config.stateDir, (error) => log.error({ err: error }, 'the journal cannot be read and is set aside, containers are adopted from Docker'))
+  const http = openMasterHttp(config.masterUrl, ca)
+  const docker = connectDocker({ dockerHost: config.dockerHost, clusterId, agentId })
+  const view = openContainerView(docker)
+  // before the first heartbeat: an inventory without them would call the containers gone
+  if (journal.lost) await untilAborted(async () => recoverEpochs(journal, config.stateDir, (await view.fresh(clock.monotonicMs())).map((container) => container.alloc)), common)
+
+  const link = (name: string): Promise<Link> => openLink({ urls: identity.natsUrls, name: `${agentId} ${name}`, inboxPrefix: inboxPrefix(agentId), credentials: () => identity, log })
+  const opening = [link('control'), link('bulk')] as const
+  const bulk = lateLink(opening[1])
+  const attendant = createAttendant({ journal, link: bulk, agentId, clusterId, masterUrl: config.masterUrl, ca, log, clock, random })
+  const desired = openDesired(journal)
+  const host = await startHost({ ...common, config, docker })
+  const context: StepContext = {
+    journal, docker, attendant, blobs: masterBlobs(http, () => identity.agentToken), agentId, clusterId, stateDir: config.stateDir, slots: host.slots,
+    imageReady: new Set(), attached: new Set(), refused: openRefusals(journal), clock, log,
+  }
+  const reconcile = startReconcile({ context, desired: () => desired.held().desired, view, onStep: () => undefined, random, signal })
+  const onChange = (): void => {
+    view.markStale()
+    reconcile.wake()
+  }
+  const watching = watchDocker({ ...common, docker, onChange })
+  const outbox = startSendOutbox({ ...common, link: bulk, agentId, inc: journal.inc, outbox: journal.outbox })
+  const renew = startRenew({ ...common, http, stateDir: config.stateDir, identity: () => identity, onRenewed: (renewed) => void (identity = renewed) })
+  log.info({ agentId, clusterId, inc: journal.inc, slots: host.slots().length }, 'agent runs')
+
+  const control = await Promise.race([opening[0], aborted(signal)])
+  const heartbeat = control === null ? null : startHeartbeat({
+    ...common, link: control, agentId, inc: journal.inc, outboxDepth: () => journal.outbox.depth(), desired, onChange: () => reconcile.wake(),
+    inventory: () => ({ ...host.inventory(), held: heldOf(journal.allocations(), view.last()) }),
   })
-  const reconcile = startReconcile({
-    ...common, engine, journal, attendant, http, identity: () => identity, slots: () => slots, stateDir: config.stateDir,
-    attached: new Set(), refused: new Set(), desired: heartbeat.desired, onSeen: (containers) => void (seen = containers), onStep: () => heartbeat.loop.wake(),
-  })
-  const outbox = startSendOutbox({ ...common, link: bulk, agentId: identity.agentId, journal })
-  const host = startLoop({
-    ...common, name: 'host', sweepMs: SLOTS_EVERY_MS,
-    pass: async () => {
-      slots = await readSlots(config.cpuSlots)
-      diskFreeMib = await readDiskFreeMib(config.stateDir)
-    },
-  })
-  const renew = startLoop({
-    ...common, name: 'renew', sweepMs: RENEW_EVERY_MS,
-    pass: async () => {
-      if (identity.jwtExpires - clock.wallMs() / 1000 < 43_200) identity = await renewIdentity(identity, http, config.stateDir)
-    },
-  })
-  log.info({ agentId: identity.agentId, slots: slots.length }, 'agent runs')
-  await Promise.all([heartbeat.loop.ended, reconcile.ended, outbox.ended, host.ended, renew.ended])
+  await Promise.all([heartbeat?.ended, reconcile.ended, watching, outbox.ended, renew.ended, host.loop.ended])
   await attendant.close()
-  await Promise.all([control.close(), bulk.close()])
+  await closeLinks(opening)
+  http.close()
   journal.close()
+  log.info({ agentId }, 'agent stopped, containers run on')
+}
+
+function aborted(signal: AbortSignal): Promise<null> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve(null)
+    signal.addEventListener('abort', () => resolve(null), { once: true })
+  })
+}
+
+/** One that never came to stand has nothing to close; the end of the process ends its dialling. */
+async function closeLinks(opening: readonly Promise<Link>[]): Promise<void> {
+  const notYet = Symbol('not yet')
+  for (const link of opening) {
+    const opened = await Promise.race([link, Promise.resolve(notYet)])
+    if (typeof opened !== 'symbol') await opened.close()
+  }
 }

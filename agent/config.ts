@@ -1,55 +1,117 @@
-import { hostname } from 'node:os'
-import type { LogLevel } from '../protocol/kit/log.ts'
 import { isId } from '../protocol/words/ids.ts'
+import type { LogLevel } from '../protocol/kit/log.ts'
 
-/** The agent's settings, from the environment only. Frozen; everything wrong is said at once. */
+/** The agent's settings; frozen, read once. */
 export interface AgentConfig {
-  masterUrl: string
-  /** `<secret>.<SHA-256 of the master's CA>`; needed until the agent is enrolled */
-  joinToken: { secret: string; fingerprint: string } | null
-  agentId: string
-  pool: string
-  stateDir: string
-  dockerHost: string
-  /** CPU slots offered where there is no GPU */
-  cpuSlots: number
-  logLevel: LogLevel
+  readonly masterUrl: string
+  /** needed for the first start only */
+  readonly joinToken: { readonly secret: string; readonly fingerprint: string } | null
+  readonly agentId: string
+  readonly hostname: string
+  readonly pool: string
+  readonly stateDir: string
+  readonly dockerHost: string
+  /** where there is no GPU */
+  readonly cpuSlots: number
+  readonly logLevel: LogLevel
 }
 
+/** `problems` names each wrong variable and its cure. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError'
+  readonly problems: readonly string[]
+  constructor(problems: readonly string[]) {
+    super(`the agent's settings are not usable:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`)
+    this.problems = problems
+  }
 }
 
-export function readConfig(env: Readonly<Record<string, string | undefined>>): AgentConfig {
-  const errors: string[] = []
-  const masterUrl = env['DROVER_MASTER_URL'] ?? ''
-  if (!URL.canParse(masterUrl) || new URL(masterUrl).protocol !== 'https:') errors.push(`DROVER_MASTER_URL is ${JSON.stringify(masterUrl)}: give the master's HTTPS address for agents, such as https://master:8443`)
-  const agentId = env['DROVER_AGENT_ID'] ?? hostname().split('.')[0] ?? ''
-  if (!isId(agentId)) errors.push(`DROVER_AGENT_ID is ${JSON.stringify(agentId.slice(0, 80))}: give 1 to 64 letters, digits, - or _`)
-  const pool = env['DROVER_POOL'] ?? 'default'
-  if (!isId(pool)) errors.push(`DROVER_POOL is ${JSON.stringify(pool.slice(0, 80))}: give 1 to 64 letters, digits, - or _`)
-  const cpuSlots = Number(env['DROVER_CPU_SLOTS'] ?? '1')
-  if (!Number.isInteger(cpuSlots) || cpuSlots < 0 || cpuSlots > 256) errors.push(`DROVER_CPU_SLOTS is ${JSON.stringify(env['DROVER_CPU_SLOTS'])}: give a whole number from 0 to 256`)
-  const level = env['DROVER_LOG_LEVEL'] ?? 'info'
-  if (!['debug', 'info', 'warn', 'error'].includes(level)) errors.push(`DROVER_LOG_LEVEL is ${JSON.stringify(level)}: debug, info, warn or error is allowed`)
+type Environment = Readonly<Record<string, string | undefined>>
+const LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error']
+const CPU_SLOTS_MAX = 256
+
+/** Throws ConfigError with everything that is wrong at once. */
+export function readConfig(env: Environment, hostname: string): AgentConfig {
+  const problems: string[] = []
   const config: AgentConfig = {
-    masterUrl: masterUrl.replace(/\/+$/, ''),
-    joinToken: readJoinToken(env['DROVER_JOIN_TOKEN'], errors),
-    agentId,
-    pool,
-    stateDir: env['DROVER_STATE_DIR'] ?? '/var/lib/drover-agent',
-    dockerHost: env['DOCKER_HOST'] ?? 'unix:///var/run/docker.sock',
-    cpuSlots,
-    logLevel: level as LogLevel,
+    masterUrl: readMasterUrl(env['DROVER_MASTER_URL'], problems),
+    joinToken: readJoinToken(env['DROVER_JOIN_TOKEN'], problems),
+    agentId: readAgentId(env['DROVER_AGENT_ID'], hostname, problems),
+    hostname: hostname.slice(0, 256),
+    pool: readPool(env['DROVER_POOL'], problems),
+    stateDir: readStateDir(env['DROVER_STATE_DIR'], problems),
+    dockerHost: readDockerHost(env['DOCKER_HOST'], problems),
+    cpuSlots: readCpuSlots(env['DROVER_CPU_SLOTS'], problems),
+    logLevel: readLevel(env['DROVER_LOG_LEVEL'], problems),
   }
-  if (errors.length > 0) throw new ConfigError(`the agent's settings have ${errors.length} mistake${errors.length > 1 ? 's' : ''}:\n${errors.map((error) => `  - ${error}`).join('\n')}`)
+  if (problems.length > 0) throw new ConfigError(problems)
   return Object.freeze(config)
 }
 
-function readJoinToken(text: string | undefined, errors: string[]): AgentConfig['joinToken'] {
-  if (text === undefined || text === '') return null
-  const match = /^([A-Za-z0-9_-]{8,200})\.([0-9a-f]{64})$/.exec(text.trim())
-  if (match) return { secret: match[1] ?? '', fingerprint: match[2] ?? '' }
-  errors.push('DROVER_JOIN_TOKEN is not <secret>.<fingerprint>: take it from `drover-master join-token`')
+function readMasterUrl(text: string | undefined, problems: string[]): string {
+  const cure = 'set it to the HTTPS address of the master for agents, as https://master.example:8443'
+  if (!text) return complain(problems, `DROVER_MASTER_URL is not set: ${cure}`)
+  if (!URL.canParse(text)) return complain(problems, `DROVER_MASTER_URL ${show(text)} is no URL: ${cure}`)
+  const url = new URL(text)
+  if (url.protocol !== 'https:') return complain(problems, `DROVER_MASTER_URL ${show(text)} is not https: ${cure}`)
+  return url.origin
+}
+
+/** `<secret>.<SHA-256 of the master's CA certificate, 64 hex digits>` */
+function readJoinToken(text: string | undefined, problems: string[]): AgentConfig['joinToken'] {
+  if (!text) return null
+  const at = text.lastIndexOf('.')
+  const secret = text.slice(0, Math.max(at, 0))
+  const fingerprint = text.slice(at + 1).toLowerCase()
+  if (secret !== '' && secret.length <= 256 && /^[0-9a-f]{64}$/.test(fingerprint)) return Object.freeze({ secret, fingerprint })
+  problems.push('DROVER_JOIN_TOKEN is not <secret>.<64 hex digits>: copy the whole line that `drover-master join-token` prints')
   return null
+}
+
+function readAgentId(text: string | undefined, hostname: string, problems: string[]): string {
+  const id = text || (hostname.split('.')[0] ?? '').replace(/[^A-Za-z0-9_-]/g, '-').slice(0, 64)
+  if (isId(id)) return id
+  const name = text ? `DROVER_AGENT_ID ${show(text)}` : `the host name ${show(hostname)}`
+  return complain(problems, `${name} cannot be an agent id: set DROVER_AGENT_ID to 1 to 64 of A-Z a-z 0-9 _ -`)
+}
+
+function readPool(text: string | undefined, problems: string[]): string {
+  const pool = text || 'default'
+  if (pool.length <= 64) return pool
+  return complain(problems, `DROVER_POOL ${show(pool)} is longer than 64 characters: set it to a pool of the master`)
+}
+
+function readStateDir(text: string | undefined, problems: string[]): string {
+  const dir = text || '/var/lib/drover-agent'
+  if (dir.startsWith('/')) return dir.replace(/\/+$/, '') || '/'
+  return complain(problems, `DROVER_STATE_DIR ${show(dir)} is not an absolute path: Docker mounts directories below it`)
+}
+
+function readDockerHost(text: string | undefined, problems: string[]): string {
+  const host = text || 'unix:///var/run/docker.sock'
+  if (/^unix:\/\/\/./.test(host)) return host
+  return complain(problems, `DOCKER_HOST ${show(host)} is not unix:///path: the agent drives the Docker Engine of its own host`)
+}
+
+function readCpuSlots(text: string | undefined, problems: string[]): number {
+  const count = Number(text || '1')
+  if (Number.isInteger(count) && count >= 0 && count <= CPU_SLOTS_MAX) return count
+  problems.push(`DROVER_CPU_SLOTS ${show(text ?? '')} is not a whole number from 0 to ${CPU_SLOTS_MAX}`)
+  return 0
+}
+
+function readLevel(text: string | undefined, problems: string[]): LogLevel {
+  const level = LEVELS.find((name) => name === (text || 'info'))
+  if (level) return level
+  problems.push(`DROVER_LOG_LEVEL ${show(text ?? '')} is none of ${LEVELS.join(', ')}`)
+  return 'info'
+}
+
+function complain(problems: string[], problem: string): string {
+  problems.push(problem)
+  return ''
+}
+
+function show(text: string): string {
+  return JSON.stringify(text.slice(0, 80))
 }

@@ -1,27 +1,40 @@
+import { hostname } from 'node:os'
 import { DROVER_VERSION } from '../protocol/wire/version.ts'
-import { runAgent } from './compose.ts'
 import { ConfigError, readConfig } from './config.ts'
-import { MasterRefused } from './identity/https.ts'
+import { EnrollError } from './identity/enroll.ts'
 
-const HELP = `drover-agent: the daemon on each GPU machine. Settings come from the environment:
-  DROVER_MASTER_URL, DROVER_JOIN_TOKEN, DROVER_AGENT_ID, DROVER_POOL, DROVER_STATE_DIR, DOCKER_HOST, DROVER_CPU_SLOTS, DROVER_LOG_LEVEL
-  drover-agent            serve until SIGTERM; containers run on
+const HELP = `drover-agent: the daemon on each GPU machine. Serves until SIGTERM or SIGINT; containers run on.
+
+  drover-agent [serve]    serve
   drover-agent --version  print the version
+  drover-agent --help     print this
+
+Settings come from the environment: DROVER_MASTER_URL, DROVER_JOIN_TOKEN (first start only), DROVER_AGENT_ID,
+DROVER_POOL, DROVER_STATE_DIR, DOCKER_HOST, DROVER_CPU_SLOTS, DROVER_LOG_LEVEL.
 `
 
-const [argument] = process.argv.slice(2)
-if (argument === '--version') process.stdout.write(`${DROVER_VERSION}\n`)
-else if (argument !== undefined) {
-  process.stdout.write(HELP)
-  process.exitCode = argument === '--help' ? 0 : 2
-} else {
+process.exitCode = await run(process.argv.slice(2))
+// a dial to NATS that never came to stand would keep the process alive
+setTimeout(() => process.exit(), 2_000).unref()
+
+async function run(args: readonly string[]): Promise<number> {
+  if (args[0] === '--version') return say(DROVER_VERSION)
+  if (args[0] === '--help') return say(HELP.trimEnd())
+  if (args[0] !== undefined && args[0] !== 'serve') return say(`drover-agent: unknown argument ${JSON.stringify(args[0])}, see drover-agent --help`, 2)
   const stop = new AbortController()
   for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => stop.abort())
   try {
-    await runAgent(readConfig(process.env), stop.signal)
+    const config = readConfig(process.env, hostname())
+    const { runAgent } = await import('./compose.ts')
+    await runAgent(config, stop.signal)
+    return 0
   } catch (error) {
-    process.stderr.write(`${error instanceof ConfigError || error instanceof MasterRefused ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
-    process.exitCode = 1
+    if (error instanceof ConfigError || error instanceof EnrollError) return say(`drover-agent: ${error.message}`, 1)
+    throw error
   }
-  if (!stop.signal.aborted) process.exitCode = 1
+}
+
+function say(text: string, code = 0): number {
+  ;(code === 0 ? process.stdout : process.stderr).write(`${text}\n`)
+  return code
 }

@@ -61,8 +61,8 @@ async function serve(common: BootDeps, people: People, drain: (() => Promise<unk
   await people.ensureFirstUsers(db, config.security.initialUserPassword)
   const identities = await openIdentities(common)
   const buckets = createBuckets((storage) => openBucket(storage, common))
-  drain.push(() => buckets.close())
-  const bucket = await buckets.of(config.checkpointStorage)
+  drain.push(async () => buckets.close())
+  const bucket = buckets.of(config.checkpointStorage)
   const prefix = config.checkpointStorage.type === 's3' ? config.checkpointStorage.prefix : ''
   await claimPrefix(common, { bucket, prefix, clusterId: cluster.clusterId, clusterName: config.clusterName, createdAt: new Date(common.clock.wallMs()).toISOString() }, fail)
 
@@ -92,7 +92,7 @@ async function serve(common: BootDeps, people: People, drain: (() => Promise<unk
     ...common, ...identities, db, clusterId: cluster.clusterId, pools: names, natsUrls: config.nats.urls,
     forward: (request, response) => api.routing(request, response), onEnrolled: () => wakes.wake('feed'),
   })
-  drain.push(() => Promise.race([Promise.all([closed(api), closed(agentApi)]), realClock.sleep(CLOSE_MS_MAX, new AbortController().signal)]))
+  drain.push(() => closeBoth(api, agentApi))
   await api.listen(config.listen)
   await agentApi.listen(config.agentListen)
   log.info({ listen: api.server.address(), agentListen: agentApi.server.address(), clusterId: cluster.clusterId, bucket: bucket.url }, 'the master serves')
@@ -126,7 +126,14 @@ function aborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => (signal.aborted ? resolve() : signal.addEventListener('abort', () => resolve(), { once: true })))
 }
 
-function closed(server: FastifyInstance): Promise<void> {
-  server.server.closeIdleConnections()
-  return server.close()
+/** Open streams may keep a listener from closing: after a while the drain goes on without it. */
+async function closeBoth(api: FastifyInstance, agentApi: FastifyInstance): Promise<void> {
+  const done = new AbortController()
+  const closing = [api, agentApi].map((server) => {
+    server.server.closeIdleConnections()
+    return server.close()
+  })
+  await Promise.race([Promise.all(closing), realClock.sleep(CLOSE_MS_MAX, done.signal)])
+  done.abort()
+  for (const server of [api, agentApi]) server.server.closeAllConnections()
 }

@@ -213,7 +213,7 @@ describe.skipIf(!PG_ADMIN_URL || !NATS_SERVER)('the walk, seen from an agent', (
 
   async function uploadCheckpoint(root: string, alloc: string, uuid: string): Promise<NewAgentEvent> {
     const signal = new AbortController().signal
-    const bucket = await openBucket({ type: 'directory', path: join(nats.stateDir, 'bucket') }, { clock: realClock, random: Math.random })
+    const bucket = openBucket({ type: 'directory', path: join(nats.stateDir, 'bucket') }, { log: quietLog, clock: realClock, random: Math.random })
     const prefix = `${root}/checkpoints/e1-1/${uuid}`
     const file = Buffer.from('weights')
     await bucket.putBytes(`${prefix}/w`, file, { signal, create: true })

@@ -119,7 +119,7 @@ describe.skipIf(binary === '')('the attendant of one allocation, from attach to 
     const attendant = createAttendant({ journal, link, agentId: 'a1', clusterId: 'c1', masterUrl: 'https://127.0.0.1:1', ca: '', log: quiet, clock: realClock, random: Math.random })
     await writeFile(join(directory, 'unheard.log'), record('nobody hears this'))
     const drain = attendant.drain({ spec: specOf({ alloc: 'trial-8.1' }), paths, containerId: 'c', logPath: join(directory, 'unheard.log') }, AbortSignal.timeout(300))
-    await expect(drain).rejects.toThrow()
+    await expect(drain).rejects.toThrow('timeout')
     await attendant.close()
     journal.close()
     await rm(paths.root, { recursive: true })

@@ -13,7 +13,7 @@ const POLL_MS = 100
 const replyCheck = Compile(LogReply)
 
 export interface ShipOptions {
-  link: Link
+  link: Pick<Link, 'request'>
   /** `logSubject(agent, allocation)` */
   subject: string
   rank: number
@@ -41,8 +41,9 @@ export function shipLogs(options: ShipOptions): LogShipper {
   let cursor: number | null = null
   let last = false
   let over = false
+  // before the loop, whose first pass runs at once
+  const watcher = wakeOnChange(options.path, () => loop.wake())
   const loop = startLoop({ name: 'ship-logs', pass, sweepMs: POLL_MS, capMs: 5_000, signal: options.signal, clock: options.clock, random: options.random, log: options.log })
-  const watcher = wakeOnChange(options.path, loop.wake)
   const ended = loop.ended.then(async () => {
     watcher.close()
     await file.close()

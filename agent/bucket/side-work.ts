@@ -17,7 +17,7 @@ import { streamCheckpoints } from './stream-checkpoints.ts'
 export interface AttendantDeps {
   journal: Journal
   /** the bulk connection: logs must not delay a heartbeat */
-  link: Link
+  link: Pick<Link, 'request'>
   agentId: string
   clusterId: string
   masterUrl: string

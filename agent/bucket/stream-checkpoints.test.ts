@@ -191,14 +191,14 @@ test('a directory of a name that was there before is a new checkpoint, a restart
 
 test('a directory removed before its upload fails it, and says so', async () => {
   await save(5)
-  let blocked = true
-  const slow: Bucket = { ...bucket, putFile: async (...args) => { while (blocked) await new Promise((resolve) => setTimeout(resolve, 5)); return bucket.putFile(...args) } }
+  const gate = Promise.withResolvers<void>()
+  const slow: Bucket = { ...bucket, putFile: async (...args) => { await gate.promise; return bucket.putFile(...args) } }
   const running = begin(slow)
   while (kinds().length === 0) await new Promise((resolve) => setTimeout(resolve, 5))
   await save(6)
   await new Promise((resolve) => setTimeout(resolve, 1_200))
   await rm(join(paths.checkpoints, 'step-6'), { recursive: true })
-  blocked = false
+  gate.resolve()
   await running.finish()
   expect(events().filter((event) => event.kind === 'checkpoint-failed')).toMatchObject([{ error: expect.stringContaining('step-6 is gone') }])
   expect(uploads()).toMatchObject([{ steps: 5 }])

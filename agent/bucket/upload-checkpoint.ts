@@ -43,7 +43,7 @@ export interface Uploaded {
 export async function uploadCheckpoint(job: UploadJob): Promise<Uploaded> {
   const files = await listFiles(job.directory)
   const { metadata, problem } = await readMetadata(job.directory, files)
-  await inParallel(files, FILES_AT_ONCE, job.signal, (file, signal) => sendFile(job, file, signal))
+  await sendAll(job, files)
   const listed = files.map((file) => ({ name: file.name, ...sentFile(job, file.name), mode: file.mode }))
   const manifest: Manifest = { format: 'drover-manifest/1', ...job.head, metadata, files: listed }
   const bytes = Buffer.from(JSON.stringify(manifest))
@@ -67,6 +67,25 @@ export async function findUploaded(job: Pick<UploadJob, 'bucket' | 'prefix' | 'h
     if (error instanceof BucketError && error.kind === 'missing') return null
     throw error
   }
+}
+
+/** The store's passing faults, which waiting cures. */
+export function isPassing(error: unknown): error is BucketError {
+  return error instanceof BucketError && (error.kind === 'transient' || error.kind === 'throttled' || error.kind === 'full')
+}
+
+/** A passing fault of one file does not stop the others: a large one under way would never get to its end. */
+async function sendAll(job: UploadJob, files: readonly CheckpointFile[]): Promise<void> {
+  const passing: BucketError[] = []
+  await inParallel(files, FILES_AT_ONCE, job.signal, async (file, signal) => {
+    try {
+      await sendFile(job, file, signal)
+    } catch (error) {
+      if (!isPassing(error)) throw error
+      passing.push(error)
+    }
+  })
+  if (passing[0]) throw passing[0]
 }
 
 async function sendFile(job: UploadJob, file: CheckpointFile, signal: AbortSignal): Promise<void> {

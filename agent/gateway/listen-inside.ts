@@ -26,7 +26,7 @@ export async function listenInside(pid: number, port: number): Promise<Server> {
   return await new Promise((resolve, reject) => {
     const child = spawn('nsenter', [`--net=/proc/${pid}/ns/net`, '--', process.execPath, '-e', BIND, '--', String(port)], {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-      env: { PATH: process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin' },
+      env: { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' },
       timeout: DEADLINE_MS,
       killSignal: 'SIGKILL',
     })

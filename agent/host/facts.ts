@@ -1,43 +1,58 @@
-import { execFile } from 'node:child_process'
 import { readFile, statfs } from 'node:fs/promises'
-import { hostname } from 'node:os'
+import { availableParallelism, release, totalmem } from 'node:os'
 import type { Inventory, Slot } from '../../protocol/wire/heartbeat.ts'
 import { DROVER_VERSION } from '../../protocol/wire/version.ts'
-import { parseGpuCsv } from '../gather/gpu-csv.ts'
+import type { Log } from '../../protocol/kit/log.ts'
+import { GPU_FIELDS, parseGpuCsv, type GpuList } from '../gather/gpu-csv.ts'
+import { runNvidiaSmi } from './nvidia-smi.ts'
 
-/** Facts of this host that do not change while it is up. */
-export type HostFacts = Omit<Inventory, 'held' | 'diskFreeMib' | 'slots' | 'docker'>
-const NVIDIA_DEADLINE_MS = 10_000
+/** Facts that hold as long as the host is up. */
+export type HostFacts = Pick<Inventory, 'hostname' | 'version' | 'bootId' | 'kernel' | 'os' | 'cpus' | 'memoryMib' | 'instanceId' | 'instanceType'>
 
-export async function readHostFacts(): Promise<HostFacts> {
-  const { cpu, mem, osInfo } = await import('systeminformation')
-  const [processor, memory, system, bootId] = await Promise.all([cpu(), mem(), osInfo(), readFile('/proc/sys/kernel/random/boot_id', 'utf8')])
-  const driver = await nvidia(['--query-gpu=driver_version', '--format=csv,noheader'])
+const MIB = 1024 ** 2
+/** The inventory must not change with every byte written. */
+const DISK_STEP_MIB = 1024
+
+/** Plain reads of /proc, /etc and DMI: no child process, a few milliseconds. */
+export async function readHostFacts(hostname: string): Promise<HostFacts> {
+  const [bootId, osRelease, vendor, asset, product] = await Promise.all(
+    ['/proc/sys/kernel/random/boot_id', '/etc/os-release', '/sys/devices/virtual/dmi/id/sys_vendor', '/sys/devices/virtual/dmi/id/board_asset_tag', '/sys/devices/virtual/dmi/id/product_name'].map(readOr),
+  )
+  const onEc2 = vendor?.startsWith('Amazon') === true
   return {
-    hostname: hostname(), version: DROVER_VERSION, bootId: bootId.trim(), kernel: system.kernel, os: `${system.distro} ${system.release}`.trim(),
-    cpus: processor.cores, memoryMib: Math.floor(memory.total / 1_048_576), driver: driver?.split('\n')[0]?.trim() || null, instanceId: null, instanceType: null,
+    hostname, version: DROVER_VERSION, bootId: bootId ?? 'unknown', kernel: release(), os: /^PRETTY_NAME="?([^"\n]*)/m.exec(osRelease ?? '')?.[1] ?? 'Linux',
+    cpus: availableParallelism(), memoryMib: Math.floor(totalmem() / MIB),
+    instanceId: onEc2 && /^i-[0-9a-f]+$/.test(asset ?? '') ? (asset ?? null) : null,
+    instanceType: onEc2 && /^[a-z0-9-]+\.[a-z0-9-]+$/.test(product ?? '') ? (product ?? null) : null,
   }
 }
 
-/** GPUs by nvidia-smi; where there is none, `cpuSlots` CPU slots. */
-export async function readSlots(cpuSlots: number): Promise<Slot[]> {
-  const csv = await nvidia(['--query-gpu=index,name,uuid,memory.total', '--format=csv,noheader,nounits'])
-  const gpus = csv === null ? [] : parseGpuCsv(csv)
-  if (gpus.length > 0) return gpus.map((gpu) => ({ id: `gpu-${gpu.index}`, kind: 'cuda' as const, uuid: gpu.uuid, brand: gpu.name, memoryMib: gpu.memoryMib ?? 0, index: gpu.index }))
-  const { cpu } = await import('systeminformation')
-  const processor = await cpu()
-  return Array.from({ length: cpuSlots }, (_, index) => ({ id: `cpu-${index}`, kind: 'cpu' as const, uuid: `${hostname()}-cpu-${index}`, brand: `${processor.manufacturer} ${processor.brand}`.trim(), memoryMib: 0, index }))
+/** The GPUs of this host; without any, `cpuSlots` CPU slots. A failing nvidia-smi keeps the slots known `before`. */
+export async function readSlots(cpuSlots: number, before: GpuList | null, log: Log): Promise<GpuList> {
+  const answer = await runNvidiaSmi([`--query-gpu=${GPU_FIELDS}`, '--format=csv,noheader,nounits'])
+  if (answer.kind === 'absent') return { slots: cpuSlotList(cpuSlots), driver: null }
+  if (answer.kind === 'failed') {
+    log.warn({ text: answer.text }, 'nvidia-smi failed, the slots stay as they were')
+    return before ?? { slots: [], driver: null }
+  }
+  return parseGpuCsv(answer.text)
 }
 
+/** Free space below `path`, MiB, in steps of 1 GiB. */
 export async function readDiskFreeMib(path: string): Promise<number> {
-  const disk = await statfs(path)
-  // in steps of 1 GiB, so that the inventory's hash changes only when it matters
-  return Math.floor((disk.bavail * disk.bsize) / 1_073_741_824) * 1024
+  const { bavail, bsize } = await statfs(path)
+  return Math.floor((bavail * bsize) / MIB / DISK_STEP_MIB) * DISK_STEP_MIB
 }
 
-/** Output of nvidia-smi; null where it is not installed, fails or hangs: then the host has no usable GPU. */
-function nvidia(args: string[]): Promise<string | null> {
-  return new Promise((resolve) => {
-    execFile('nvidia-smi', args, { timeout: NVIDIA_DEADLINE_MS, killSignal: 'SIGKILL', maxBuffer: 4 << 20 }, (error, stdout) => resolve(error ? null : stdout))
-  })
+function cpuSlotList(count: number): Slot[] {
+  return Array.from({ length: count }, (_, index) => ({ id: `cpu-${index}`, kind: 'cpu', uuid: `cpu-${index}`, brand: 'CPU', memoryMib: 0, index }))
+}
+
+/** Null where this kind of host has no such file. */
+async function readOr(path: string): Promise<string | null> {
+  try {
+    return (await readFile(path, 'utf8')).trim()
+  } catch {
+    return null // missing or closed to us: the fact is simply not known
+  }
 }

@@ -1,48 +1,69 @@
-import { createHash } from 'node:crypto'
+import { X509Certificate } from 'node:crypto'
 import { Agent, request, type RequestOptions } from 'node:https'
-import type { TLSSocket } from 'node:tls'
 
-/** The master refused, with its status and words; a network error stays as it is. */
+/** The master answered with a refusal; `status` is HTTP's. A network error stays as it is. */
 export class MasterRefused extends Error {
   override readonly name = 'MasterRefused'
   readonly status: number
-  constructor(status: number, message: string) {
-    super(message)
+  constructor(status: number, message: string, cause?: unknown) {
+    super(message, { cause })
     this.status = status
   }
 }
 
-const DEADLINE_MS = 30_000
+const SILENCE_MS = 30_000
+const JSON_BYTES_MAX = 4 << 20
 
-/** The agent's one HTTPS connection to its master; every call verifies against the pinned CA. */
+/** The agent's HTTPS calls to its master; every one verifies against the pinned CA. */
 export interface MasterHttp {
+  /** Rejects with MasterRefused on any status but 2xx. */
   json(method: 'GET' | 'POST', path: string, body: unknown, bearer: string | null): Promise<unknown>
-  /** Whole body, at most `maxBytes`. */
-  bytes(path: string, bearer: string, maxBytes: number): Promise<Buffer>
+  /** Whole body, at most `maxBytes`; aborts with `signal`. */
+  bytes(path: string, bearer: string, maxBytes: number, signal: AbortSignal): Promise<Buffer>
+  close(): void
 }
 
 export function openMasterHttp(masterUrl: string, ca: string): MasterHttp {
-  const agent = new Agent({ ca, keepAlive: true, maxSockets: 8 })
-  const call = (method: string, path: string, body: unknown, bearer: string | null, maxBytes: number): Promise<Buffer> =>
-    send(new URL(masterUrl + path), { method, agent, headers: { ...(bearer ? { authorization: `Bearer ${bearer}` } : {}), 'content-type': 'application/json' } }, body === undefined ? null : JSON.stringify(body), maxBytes)
+  const agent = new Agent({ ca, keepAlive: true, maxSockets: 8, timeout: SILENCE_MS })
   return {
-    json: async (method, path, body, bearer) => JSON.parse((await call(method, path, body, bearer, 4 << 20)).toString('utf8')) as unknown,
-    bytes: (path, bearer, maxBytes) => call('GET', path, undefined, bearer, maxBytes),
+    json: async (method, path, body, bearer) => {
+      const text = body === undefined ? null : JSON.stringify(body)
+      const bytes = await send(new URL(masterUrl + path), { method, agent, headers: { ...authorization(bearer), 'content-type': 'application/json' } }, text, JSON_BYTES_MAX)
+      return JSON.parse(bytes.toString('utf8')) as unknown
+    },
+    bytes: (path, bearer, maxBytes, signal) => send(new URL(masterUrl + path), { method: 'GET', agent, headers: authorization(bearer), signal }, null, maxBytes),
+    close: () => agent.destroy(),
   }
 }
 
-/** Fetches the CA without trusting the connection and accepts it only by the fingerprint of the join token. */
+/**
+ * Fetches the master's CA over a connection that proves nothing, and takes it only where the SHA-256 of its DER is the
+ * one of the join token. Returns PEM. Rejects with MasterRefused where it is another.
+ */
 export async function fetchPinnedCa(masterUrl: string, fingerprint: string): Promise<string> {
-  const pem = (await send(new URL(`${masterUrl}/agent/v1/ca`), { method: 'GET', rejectUnauthorized: false }, null, 1 << 20)).toString('utf8')
-  const der = Buffer.from(pem.replace(/-----[A-Z ]+-----|\s/g, ''), 'base64')
-  const found = createHash('sha256').update(der).digest('hex')
-  if (found !== fingerprint) throw new MasterRefused(495, `the master at ${masterUrl} shows a CA with SHA-256 ${found}, the join token names ${fingerprint}: this is not the master the token is for`)
-  return pem
+  const agent = new Agent({ rejectUnauthorized: false, keepAlive: false })
+  const bytes = await send(new URL(`${masterUrl}/agent/v1/ca`), { method: 'GET', agent }, null, JSON_BYTES_MAX)
+  const found = certificateOf(bytes, masterUrl)
+  const digest = found.fingerprint256.replaceAll(':', '').toLowerCase()
+  if (digest === fingerprint) return found.toString()
+  throw new MasterRefused(495, `the master at ${masterUrl} shows a CA with SHA-256 ${digest}, the join token names ${fingerprint}: either DROVER_MASTER_URL or DROVER_JOIN_TOKEN belongs to another master`)
+}
+
+function certificateOf(bytes: Buffer, masterUrl: string): X509Certificate {
+  try {
+    return new X509Certificate(bytes)
+  } catch (error) {
+    throw new MasterRefused(495, `what answers at ${masterUrl}/agent/v1/ca is no certificate: is DROVER_MASTER_URL the master's address for agents (agent_url)?`, error)
+  }
+}
+
+function authorization(bearer: string | null): Record<string, string> {
+  return bearer === null ? {} : { authorization: `Bearer ${bearer}` }
 }
 
 function send(url: URL, options: RequestOptions, body: string | null, maxBytes: number): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    const call = request(url, { ...options, timeout: DEADLINE_MS }, (response) => {
+    const call = request(url, { ...options, timeout: SILENCE_MS }, (response) => {
       const chunks: Buffer[] = []
       let size = 0
       response.on('data', (chunk: Buffer) => {
@@ -52,25 +73,33 @@ function send(url: URL, options: RequestOptions, body: string | null, maxBytes: 
       })
       response.on('error', reject)
       response.on('end', () => {
-        const bytes = Buffer.concat(chunks)
         const status = response.statusCode ?? 0
-        if (status >= 200 && status < 300) resolve(bytes)
-        else reject(new MasterRefused(status, `${url.pathname}: ${status} ${wordsOf(bytes)}`))
+        if (!response.complete) return reject(new Error(`${url.pathname}: the answer was cut`))
+        if (status >= 200 && status < 300) return resolve(Buffer.concat(chunks))
+        reject(new MasterRefused(status, wordsOf(Buffer.concat(chunks)) || `the master answered ${url.pathname} with status ${status}`))
       })
     })
-    call.on('timeout', () => call.destroy(new Error(`${url.pathname}: no answer within ${DEADLINE_MS / 1000} s`)))
+    call.on('timeout', () => call.destroy(new Error(`${url.pathname}: the master was silent for ${SILENCE_MS / 1000} s`)))
     call.on('error', reject)
-    call.on('socket', (socket) => (socket as TLSSocket).setKeepAlive(true, 15_000))
     call.end(body ?? undefined)
   })
 }
 
+/** The sentence of an error answer: `{error: {reason}}`, `{message}`, or the text itself. */
 function wordsOf(bytes: Buffer): string {
+  const text = bytes.toString('utf8', 0, 2_000)
+  let value: unknown
   try {
-    const value = JSON.parse(bytes.toString('utf8')) as { message?: unknown }
-    if (typeof value.message === 'string') return value.message
+    value = JSON.parse(text)
   } catch {
-    return bytes.toString('utf8', 0, 500)
+    return text.trim() // not JSON: a proxy's page, say; its words are the best there is
   }
-  return bytes.toString('utf8', 0, 500)
+  return sentenceIn(value) ?? text.trim()
+}
+
+function sentenceIn(value: unknown): string | null {
+  if (typeof value === 'string') return value
+  if (typeof value !== 'object' || value === null) return null
+  const { message, reason, error } = value as { message?: unknown; reason?: unknown; error?: unknown }
+  return sentenceIn(message) ?? sentenceIn(reason) ?? sentenceIn(error)
 }

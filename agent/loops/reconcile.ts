@@ -1,78 +1,61 @@
-import { backoffMs } from '../../protocol/kit/backoff.ts'
 import { startLoop, type Loop } from '../../protocol/kit/loop.ts'
 import type { Desired } from '../../protocol/wire/heartbeat.ts'
-import type { SeenContainer } from '../docker/engine.ts'
-import { plan, type PlanWorld } from '../plan/plan.ts'
-import { execute, type StepDeps } from '../steps/execute.ts'
+import { plan } from '../plan/plan.ts'
+import type { World } from '../plan/world.ts'
+import type { StepContext } from '../steps/context.ts'
+import { createStepRunner } from './run-steps.ts'
+import { loadWorld, type ContainerView } from './world.ts'
 
-export interface ReconcileDeps extends StepDeps {
+export interface ReconcileDeps {
+  context: StepContext
   desired: () => readonly Desired[]
-  /** what Docker showed last, for the inventory */
-  onSeen: (containers: readonly SeenContainer[]) => void
-  /** a step has changed what this agent holds */
+  view: ContainerView
+  /** what the agent holds may have changed */
   onStep: () => void
   random: () => number
   signal: AbortSignal
 }
 
-const SWEEP_MS = 2_000
+const SWEEP_MS = 1_000
 
 /**
- * Load the world, plan, carry out: at most one step of an allocation at a time, those of different allocations side by
- * side. A failed step is tried again with backoff; the next round looks at the world anew.
+ * Load the world, plan, carry out. One step an allocation at a time, those of different allocations side by side, slow
+ * ones never in the way. Ends when `signal` aborted and every step has come back.
  */
 export function startReconcile(deps: ReconcileDeps): Loop {
-  const busy = new Set<string>()
-  const failures = new Map<string, number>()
-  const loop = startLoop({ name: 'reconcile', sweepMs: SWEEP_MS, pass, signal: deps.signal, clock: deps.clock, random: deps.random, log: deps.log })
-  void watchDocker(deps, loop)
-  return loop
+  const { context, view } = deps
+  let dirty = true
+  let timed = false
+  const runner = createStepRunner({ context, random: deps.random, signal: deps.signal, onDone: () => {
+    view.markStale()
+    deps.onStep()
+    wake()
+  } })
+  const loop = startLoop({ name: 'reconcile', sweepMs: SWEEP_MS, pass, signal: deps.signal, clock: context.clock, random: deps.random, log: context.log })
+  const wake = (): void => {
+    dirty = true
+    loop.wake()
+  }
+  return { wake, ended: loop.ended.then(() => runner.settled()) }
 
   async function pass(): Promise<void> {
-    const world = await load(deps, busy)
-    for (const step of plan(world)) {
-      if (step.kind === 'refuse' && deps.refused.has(step.alloc)) continue
-      busy.add(step.alloc)
-      deps.log.debug({ step: step.kind, alloc: step.alloc, reason: step.reason }, 'step')
-      void execute(deps, step, deps.signal)
-        .then(
-          () => failures.delete(step.alloc),
-          async (error: unknown) => {
-            const failed = (failures.get(step.alloc) ?? 0) + 1
-            failures.set(step.alloc, failed)
-            deps.log.warn({ step: step.kind, alloc: step.alloc, failed, err: error }, 'step failed, will be tried again')
-            await deps.clock.sleep(backoffMs(failed, deps.random, { baseMs: 200, capMs: 10_000, floorMs: 50 }), deps.signal)
-          },
-        )
-        .finally(() => {
-          busy.delete(step.alloc)
-          deps.onStep()
-          loop.wake()
-        })
+    // the sweep costs nothing while nothing has changed and no deadline runs
+    if (!dirty && !timed && !view.isStale(context.clock.monotonicMs())) return
+    dirty = false
+    try {
+      const desired = deps.desired()
+      context.refused.keepOnly(new Set(desired.map((want) => want.alloc)))
+      const world = await loadWorld(context, desired, runner.underWay(), view)
+      timed = hasDeadline(world) || runner.hasPauses()
+      for (const step of plan(world)) runner.take(step)
+    } catch (error) {
+      dirty = true
+      throw error
     }
   }
 }
 
-async function load(deps: ReconcileDeps, busy: ReadonlySet<string>): Promise<PlanWorld> {
-  const containers = await deps.engine.list()
-  deps.onSeen(containers)
-  const desired = deps.desired()
-  const tasks = new Set(desired.map((wish) => wish.alloc.slice(0, wish.alloc.lastIndexOf('.'))))
-  return {
-    desired,
-    containers,
-    journal: deps.journal.allocations().map((row) => ({ ...row, preemptSeconds: row.spec.preemptSeconds, stopGraceSeconds: row.spec.stopGraceSeconds, attached: deps.attached.has(row.alloc) })),
-    epochs: Object.fromEntries([...tasks].map((task) => [task, deps.journal.highestEpoch(task)])),
-    busy: new Set(busy),
-    nowMs: deps.clock.wallMs(),
-  }
-}
-
-/** Docker's events are a hint; the sweep is the truth. */
-async function watchDocker(deps: ReconcileDeps, loop: Loop): Promise<void> {
-  while (!deps.signal.aborted) {
-    await deps.engine.watch(() => loop.wake(), deps.signal).catch((error: unknown) => deps.log.warn({ err: error }, 'the event stream of Docker broke, will be opened again'))
-    loop.wake()
-    await deps.clock.sleep(1_000, deps.signal)
-  }
+/** A run that was asked to stop has a deadline that no event announces. */
+function hasDeadline(world: World): boolean {
+  return world.rows.some((row) => row.phase === 'started' && (row.preemptAt !== null || row.stopAt !== null))
 }

@@ -3,14 +3,15 @@ import type { Clock } from '../../protocol/kit/clock.ts'
 import type { Log } from '../../protocol/kit/log.ts'
 import { startLoop, type Loop } from '../../protocol/kit/loop.ts'
 import type { Link } from '../../protocol/link.ts'
-import { EventReply, type AgentEvent } from '../../protocol/wire/events.ts'
+import { EventReply } from '../../protocol/wire/events.ts'
 import { eventSubject } from '../../protocol/wire/subjects.ts'
-import type { Journal } from '../journal/door.ts'
+import type { Outbox } from '../journal/door.ts'
 
 export interface SendDeps {
-  link: Link
+  link: Pick<Link, 'request'>
   agentId: string
-  journal: Journal
+  inc: number
+  outbox: Outbox
   clock: Clock
   random: () => number
   log: Log
@@ -19,31 +20,41 @@ export interface SendDeps {
 
 const ENTRIES_MAX = 512
 const BYTES_MAX = 900_000
-const REPLY_MS = 20_000
-const replyIsValid = Compile(EventReply)
+const REPLY_MS = 10_000
+const SWEEP_MS = 30_000
+const replyCheck = Compile(EventReply)
 
-/** Sends the outbox in order, one batch in flight; deletes what the master says it has committed. */
+/** Sends the outbox in order, one batch in flight, and deletes what the master says it has committed. Survives any outage. */
 export function startSendOutbox(deps: SendDeps): Loop {
-  const loop = startLoop({ name: 'outbox', sweepMs: 5_000, capMs: 10_000, pass, signal: deps.signal, clock: deps.clock, random: deps.random, log: deps.log })
-  deps.journal.outbox.onAppend(() => loop.wake())
+  const loop = startLoop({ name: 'outbox', sweepMs: SWEEP_MS, capMs: 5_000, pass, signal: deps.signal, clock: deps.clock, random: deps.random, log: deps.log })
+  deps.outbox.onAppend(() => loop.wake())
   return loop
 
   async function pass(signal: AbortSignal): Promise<void> {
-    for (let batch = next(); batch.length > 0 && !signal.aborted; batch = next()) {
-      const answer = await deps.link.request(eventSubject(deps.agentId), JSON.stringify({ v: 1, inc: deps.journal.inc, events: batch }), { timeout: REPLY_MS })
-      const reply: unknown = answer.json()
-      if (!replyIsValid.Check(reply)) throw new Error('the master answered events with something else than a reply')
-      if (!reply.ok) throw new Error(`the master could not take events: ${reply.error}`)
-      const first = batch[0]?.seq ?? 0
-      if (reply.applied < first) throw new Error(`the master has committed up to ${reply.applied} and did not take ${first}`)
-      deps.journal.outbox.acknowledge(reply.applied)
+    for (let batch = nextBatch(deps.outbox); batch !== null && !signal.aborted; batch = nextBatch(deps.outbox)) {
+      const payload = `{"v":1,"inc":${deps.inc},"events":[${batch.entries.join(',')}]}`
+      const reply: unknown = (await deps.link.request(eventSubject(deps.agentId), payload, { timeout: REPLY_MS })).json()
+      if (!replyCheck.Check(reply)) throw new Error('the master answered events with something of another shape')
+      if (!reply.ok) throw new Error(`the master could not take events now: ${reply.error}`)
+      if (reply.applied < batch.first) throw new Error(`the master has committed events up to ${reply.applied} and did not take ${batch.first}`)
+      deps.outbox.acknowledge(Math.min(reply.applied, batch.last))
     }
   }
+}
 
-  function next(): AgentEvent[] {
-    const entries = deps.journal.outbox.after(0, ENTRIES_MAX)
-    let bytes = 0
-    const fitting = entries.findIndex((entry) => (bytes += Buffer.byteLength(JSON.stringify(entry))) > BYTES_MAX)
-    return fitting < 0 ? entries : entries.slice(0, Math.max(1, fitting))
+/** The oldest entries that fit into one message; at least one, since an entry is capped when it is appended. */
+function nextBatch(outbox: Outbox): { first: number; last: number; entries: string[] } | null {
+  const entries: string[] = []
+  let bytes = 0
+  let first = 0
+  let last = 0
+  for (const event of outbox.after(0, ENTRIES_MAX)) {
+    const text = JSON.stringify(event)
+    bytes += Buffer.byteLength(text) + 1
+    if (entries.length > 0 && bytes > BYTES_MAX) break
+    entries.push(text)
+    first ||= event.seq
+    last = event.seq
   }
+  return entries.length === 0 ? null : { first, last, entries }
 }

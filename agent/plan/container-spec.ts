@@ -1,144 +1,119 @@
+import type { Slot } from '../../protocol/wire/heartbeat.ts'
 import type { AllocationSpec } from '../../protocol/wire/spec.ts'
 import { parseAllocationId } from '../../protocol/words/ids.ts'
+import { containerName } from './container-name.ts'
+import { environmentOf } from './environment.ts'
+import { RUN_DIR, RUN_NAMES } from './paths.ts'
 
-/** The part of Docker's create request that we set; field names are the Engine API's. */
-export interface ContainerSpec {
+export const LABELS = {
+  cluster: 'drover.cluster', alloc: 'drover.alloc', epoch: 'drover.epoch', trial: 'drover.trial', experiment: 'drover.experiment', rank: 'drover.rank', agent: 'drover.agent', slots: 'drover.slots',
+} as const
+
+/** The part of Docker's create options that Drover sets; field names are Docker's. */
+export interface ContainerOptions {
   name: string
   Image: string
-  Hostname: string
-  User: string
-  WorkingDir: string
+  Labels: Record<string, string>
   Entrypoint: string[]
   Cmd: string[]
   Env: string[]
-  Labels: Record<string, string>
+  WorkingDir: string
+  User: string
   StopSignal: string
+  Tty: boolean
   HostConfig: {
-    Binds: string[]
-    NetworkMode: string
-    Init: boolean
+    Mounts: Mount[]
     ShmSize: number
+    LogConfig: { Type: string; Config: Record<string, string> }
+    Init: boolean
+    RestartPolicy: { Name: string }
     CapDrop: string[]
     CapAdd: string[]
     SecurityOpt: string[]
     PidsLimit: number
-    LogConfig: { Type: string; Config: Record<string, string> }
-    RestartPolicy: { Name: string }
-    DeviceRequests?: { Driver: string; DeviceIDs: string[]; Capabilities: string[][] }[]
-    Ulimits: { Name: string; Soft: number; Hard: number }[]
+    NetworkMode: string
+    DeviceRequests: { Driver: string; DeviceIDs: string[]; Capabilities: string[][] }[]
   }
 }
+interface Mount {
+  Type: 'bind'
+  Source: string
+  Target: string
+  ReadOnly: boolean
+  BindOptions: { Propagation: Propagation }
+}
+type Propagation = (typeof PROPAGATIONS)[number]
+const PROPAGATIONS = ['private', 'rprivate', 'shared', 'rshared', 'slave', 'rslave'] as const
 
-/** A GPU or MIG device that this host has, by slot id. */
-export interface SlotDevice {
-  id: string
-  kind: 'cuda' | 'mig' | 'cpu'
-  uuid: string
+/** What ordinary training needs of root inside its container; nothing that reaches the host. */
+const CAPABILITIES = ['CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'KILL', 'NET_BIND_SERVICE', 'SETGID', 'SETUID', 'SYS_CHROOT']
+/** Enough for data loaders on the largest machine, too little for a fork bomb. */
+const PIDS_MAX = 32_768
+/** Rotation off, whatever the daemon's default is (decision 9): Docker takes no "unlimited" here, so a size no disk has. */
+const LOG_OPTIONS = { 'max-size': '1024p', 'max-file': '1', compress: 'false', mode: 'blocking' }
+/** The first call of a script must find its gateway; after 30 s the run goes on without. A shell without fractional sleep waits whole seconds. */
+const WAIT_FOR_GATEWAY = `i=0; while [ ! -e ${RUN_DIR}/${RUN_NAMES.gatewayReady} ] && [ $i -lt 1500 ]; do sleep 0.02 2>/dev/null || { sleep 1; i=$((i+49)); }; i=$((i+1)); done; exec "$@"`
+
+/** Devices of the spec, or which slot this host does not have. */
+export function devicesOf(spec: AllocationSpec, slots: readonly Slot[]): { ok: true; slots: Slot[] } | { ok: false; missing: string } {
+  const found: Slot[] = []
+  for (const id of spec.slots) {
+    const slot = slots.find((candidate) => candidate.id === id)
+    if (slot === undefined) return { ok: false, missing: id }
+    found.push(slot)
+  }
+  return { ok: true, slots: found }
 }
 
-export interface SpecFacts {
-  agentId: string
-  masterId: string
-  /** host directory mounted at RUN_DIR */
-  runDir: string
-  slots: readonly SlotDevice[]
-  hasRestored: boolean
-}
-
-export const RUN_DIR = '/run/drover'
-export const WORK_DIR = '/run/determined/workdir'
-/** Port of the gateway on the container's own loopback. */
-export const GATEWAY_PORT = 18_080
-
-const PIDS_MAX = 16_384
-/** What ordinary training and package installs need; everything else is dropped. */
-const CAPABILITIES = ['CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'KILL', 'NET_BIND_SERVICE', 'SETGID', 'SETUID']
-/** Waits for the gateway (30 s at most, so that a broken one stops no SDK-less run), then becomes the user's command. */
-const WAIT_FOR_GATEWAY = 'n=0; while [ ! -e /run/drover/gateway-ready ] && [ $n -lt 600 ]; do n=$((n+1)); sleep 0.05; done; exec "$@"'
-
-export function containerName(alloc: string): string {
-  return `drover-${alloc.replace('.', '-')}`
-}
-
-/** Spec of an allocation's member -> Docker's create request. Pure. */
-export function containerSpec(spec: AllocationSpec, facts: SpecFacts): ContainerSpec {
-  const gpus = facts.slots.filter((slot) => spec.slots.includes(slot.id) && slot.kind !== 'cpu').map((slot) => slot.uuid)
-  const epoch = parseAllocationId(spec.alloc)?.epoch ?? 0
+/** Pure: spec and facts -> create options. `devices` are the slots of the spec (`devicesOf`). */
+export function containerOptions(spec: AllocationSpec, paths: { run: string }, devices: readonly Slot[], agentId: string): ContainerOptions {
+  const gpus = devices.filter((slot) => slot.kind !== 'cpu').map((slot) => slot.uuid)
   return {
-    name: containerName(spec.alloc),
+    name: containerName(spec),
     Image: spec.image,
-    Hostname: containerName(spec.alloc).slice(0, 63),
-    User: `${spec.user.uid}:${spec.user.gid}`,
-    WorkingDir: spec.workDir,
+    Labels: labelsOf(spec, agentId),
     Entrypoint: ['/bin/sh', '-c', WAIT_FOR_GATEWAY, 'drover'],
-    Cmd: spec.entrypoint,
-    Env: Object.entries({ ...spec.env, ...ownVariables(spec, facts, epoch) }).map(([name, value]) => `${name}=${value}`),
-    Labels: {
-      'drover.cluster': spec.clusterId, 'drover.agent': facts.agentId, 'drover.alloc': spec.alloc, 'drover.epoch': String(epoch),
-      'drover.experiment': String(spec.experimentId), 'drover.trial': String(spec.trialId), 'drover.rank': String(spec.rank),
-    },
+    Cmd: [...spec.entrypoint],
+    Env: environmentOf(spec, agentId),
+    WorkingDir: spec.workDir,
+    User: `${spec.user.uid}:${spec.user.gid}`,
     StopSignal: 'SIGTERM',
+    Tty: false,
     HostConfig: {
-      Binds: [`${facts.runDir}:${RUN_DIR}:rw`, ...spec.binds.map((bind) => bindText(bind, spec.workDir))],
-      NetworkMode: 'bridge',
-      Init: true,
+      Mounts: mountsOf(spec, paths),
       ShmSize: spec.shmBytes,
+      LogConfig: { Type: 'json-file', Config: { ...LOG_OPTIONS } },
+      Init: true,
+      RestartPolicy: { Name: 'no' },
       CapDrop: ['ALL'],
-      CapAdd: CAPABILITIES,
+      CapAdd: [...CAPABILITIES],
       SecurityOpt: ['no-new-privileges'],
       PidsLimit: PIDS_MAX,
-      LogConfig: { Type: 'json-file', Config: { 'max-size': '-1' } },
-      RestartPolicy: { Name: 'no' },
-      Ulimits: [{ Name: 'memlock', Soft: -1, Hard: -1 }, { Name: 'stack', Soft: 67_108_864, Hard: 67_108_864 }],
-      ...(gpus.length > 0 ? { DeviceRequests: [{ Driver: 'nvidia', DeviceIDs: gpus, Capabilities: [['gpu', 'compute', 'utility']] }] } : {}),
+      NetworkMode: 'bridge',
+      DeviceRequests: gpus.length === 0 ? [] : [{ Driver: 'nvidia', DeviceIDs: gpus, Capabilities: [['gpu']] }],
     },
   }
 }
 
-function bindText(bind: AllocationSpec['binds'][number], workDir: string): string {
-  const target = bind.containerPath.startsWith('/') ? bind.containerPath : `${workDir}/${bind.containerPath}`
-  return `${bind.hostPath}:${target}:${bind.readOnly ? 'ro' : 'rw'},${bind.propagation}`
+function labelsOf(spec: AllocationSpec, agentId: string): Record<string, string> {
+  return {
+    [LABELS.cluster]: spec.clusterId,
+    [LABELS.alloc]: spec.alloc,
+    [LABELS.epoch]: String(parseAllocationId(spec.alloc)?.epoch ?? 0),
+    [LABELS.trial]: String(spec.trialId),
+    [LABELS.experiment]: String(spec.experimentId),
+    [LABELS.rank]: String(spec.rank),
+    [LABELS.agent]: agentId,
+    [LABELS.slots]: spec.slots.join(','),
+  }
 }
 
-/** Drover's and Determined's variables; they win over the user's. */
-function ownVariables(spec: AllocationSpec, facts: SpecFacts, epoch: number): Record<string, string> {
-  const gateway = `http://127.0.0.1:${GATEWAY_PORT}`
-  const ranks = { RANK: String(spec.rank), WORLD_SIZE: String(spec.worldSize), MASTER_ADDR: '127.0.0.1', MASTER_PORT: '29400' }
-  return {
-    ...ranks,
-    ...Object.fromEntries(Object.entries(ranks).map(([name, value]) => [`DROVER_${name}`, value])),
-    DROVER_CHECKPOINT_DIR: `${RUN_DIR}/checkpoints`,
-    DROVER_METRICS_FILE: `${RUN_DIR}/metrics.jsonl`,
-    DROVER_PREEMPT_FILE: `${RUN_DIR}/preempt`,
-    ...(spec.restore && facts.hasRestored ? { DROVER_RESTORE_DIR: `${RUN_DIR}/restored`, DET_LATEST_CHECKPOINT: spec.restore.uuid } : {}),
-    DROVER_HPARAMS: JSON.stringify(spec.hparams),
-    DROVER_EXPERIMENT_ID: String(spec.experimentId),
-    DROVER_TRIAL_ID: String(spec.trialId),
-    DROVER_ALLOCATION_ID: spec.alloc,
-    DROVER_SEED: String(spec.seed),
-    DROVER_STEPS_COMPLETED: String(spec.restore?.steps ?? 0),
-    DROVER_SLOTS: JSON.stringify(spec.slots),
-    DET_MASTER: gateway,
-    DET_CLUSTER_ID: spec.clusterId,
-    DET_MASTER_ID: facts.masterId,
-    DET_AGENT_ID: facts.agentId,
-    DET_SLOT_IDS: JSON.stringify(spec.slots.map((_, index) => index)),
-    DET_TASK_ID: spec.alloc.slice(0, spec.alloc.lastIndexOf('.')),
-    DET_TASK_TYPE: 'TRIAL',
-    DET_ALLOCATION_ID: spec.alloc,
-    DET_RESOURCES_ID: `${spec.alloc}-${spec.rank}`,
-    DET_RESOURCES_TYPE: 'docker-container',
-    DET_CONTAINER_ID: containerName(spec.alloc),
-    DET_SESSION_TOKEN: spec.token,
-    DET_EXPERIMENT_ID: String(spec.experimentId),
-    DET_TRIAL_ID: String(spec.trialId),
-    DET_TRIAL_RUN_ID: String(epoch),
-    DET_TRIAL_SEED: String(spec.seed),
-    DET_HPARAMS: JSON.stringify(spec.hparams),
-    DET_STEPS_COMPLETED: String(spec.restore?.steps ?? 0),
-    DET_WORKDIR: spec.workDir,
-    DET_RUN_DIR: '/run/determined',
-    DET_USE_TLS: 'false',
-    DET_SEGMENT_ENABLED: 'false',
-  }
+function mountsOf(spec: AllocationSpec, paths: { run: string }): Mount[] {
+  const run: Mount = { Type: 'bind', Source: paths.run, Target: RUN_DIR, ReadOnly: false, BindOptions: { Propagation: 'rprivate' } }
+  const user = spec.binds.map(({ hostPath, containerPath, readOnly, propagation }): Mount => {
+    const known = PROPAGATIONS.find((name) => name === propagation) ?? 'rprivate'
+    const target = containerPath.startsWith('/') ? containerPath : `${spec.workDir}/${containerPath}`
+    return { Type: 'bind', Source: hostPath, Target: target, ReadOnly: readOnly, BindOptions: { Propagation: known } }
+  })
+  return [run, ...user]
 }

@@ -1,103 +1,100 @@
 import type { Desired } from '../../protocol/wire/heartbeat.ts'
 import { parseAllocationId } from '../../protocol/words/ids.ts'
+import { containerName, isContainerNameOf } from './container-name.ts'
+import { planLaunch } from './plan-launch.ts'
+import { planLive } from './plan-live.ts'
+import type { AllocationRow } from './row.ts'
+import type { Step, StepKind } from './steps.ts'
+import type { ObservedContainer, Subject, World } from './world.ts'
 
 /**
- * One step for one allocation, with its reason. The executor of each kind stands in agent/steps; every step is safe to
- * run again, since the next round looks at the world anew.
+ * desired x journal x Docker -> at most one step an allocation. Same world, same steps, same order (I9); a world at
+ * rest gives none (I10). Absence from `desired` means nothing: what runs goes on, what has not begun waits.
  */
-export type Step =
-  | { kind: 'accept'; alloc: string; spec: string; reason: string }
-  | { kind: 'refuse'; alloc: string; reason: string }
-  | { kind: 'prepare'; alloc: string; reason: string }
-  | { kind: 'create'; alloc: string; reason: string }
-  | { kind: 'start'; alloc: string; containerId: string; reason: string }
-  | { kind: 'attach'; alloc: string; containerId: string; reason: string }
-  | { kind: 'preempt'; alloc: string; reason: string }
-  | { kind: 'terminate'; alloc: string; containerId: string; signal: 'SIGTERM' | 'SIGKILL'; reason: string }
-  | { kind: 'report-exit'; alloc: string; containerId: string; reason: string }
-  | { kind: 'report-vanished'; alloc: string; reason: string }
-  | { kind: 'report-unstarted'; alloc: string; reason: string }
-  | { kind: 'drain'; alloc: string; reason: string }
-  | { kind: 'discard'; alloc: string; containerId: string | null; reason: string }
-
-export type StepKind = Step['kind']
-
-/** Phase is the last durable step; see the journal's door. */
-export interface PlannedAllocation {
-  alloc: string
-  phase: 'accepted' | 'restored' | 'created' | 'started' | 'exited' | 'drained'
-  preemptAt: number | null
-  stopAt: number | null
-  preemptSeconds: number
-  stopGraceSeconds: number
-  attached: boolean
-}
-
-export interface PlanContainer {
-  id: string
-  alloc: string
-  running: boolean
-  fresh: boolean
-}
-
-export interface PlanWorld {
-  desired: readonly Desired[]
-  journal: readonly PlannedAllocation[]
-  containers: readonly PlanContainer[]
-  /** highest epoch ever accepted, by task */
-  epochs: Readonly<Record<string, number>>
-  /** allocations with a step under way: left alone in this round */
-  busy: ReadonlySet<string>
-  nowMs: number
-}
-
-/** Desired x journal x Docker -> at most one step for each allocation, in order of their ids (I9). Pure. */
-export function plan(world: PlanWorld): Step[] {
-  const desired = new Map(world.desired.map((wish) => [wish.alloc, wish]))
-  const journal = new Map(world.journal.map((row) => [row.alloc, row]))
-  const containers = new Map(world.containers.map((container) => [container.alloc, container]))
-  const allocs = [...new Set([...desired.keys(), ...journal.keys(), ...containers.keys()])].toSorted()
-  return allocs.filter((alloc) => !world.busy.has(alloc)).flatMap((alloc) => stepFor(alloc, desired.get(alloc), journal.get(alloc), containers.get(alloc), world) ?? [])
-}
-
-function stepFor(alloc: string, wish: Desired | undefined, row: PlannedAllocation | undefined, container: PlanContainer | undefined, world: PlanWorld): Step | null {
-  if (wish?.want === 'discard') return { kind: 'discard', alloc, containerId: container?.id ?? null, reason: wish.reason ?? 'the master no longer knows it' }
-  if (!row) return wish ? accept(alloc, wish, world) : null
-  if (row.phase === 'drained') return null
-  if (row.phase === 'exited') return { kind: 'drain', alloc, reason: 'the container is gone, its last bytes are on their way' }
-  const ending = wish?.want === 'kill' || wish?.want === 'stop' || wish?.want === 'preempt'
-  if (row.phase === 'accepted' || row.phase === 'restored') {
-    if (ending) return { kind: 'report-unstarted', alloc, reason: wish.reason ?? 'the master asked it to end before it began' }
-    return row.phase === 'accepted' ? { kind: 'prepare', alloc, reason: 'image and checkpoint come before the container' } : { kind: 'create', alloc, reason: 'image and checkpoint are here' }
+export function plan(world: World): Step[] {
+  const claims = new Set(liveSlots(world))
+  const steps: Step[] = []
+  for (const subject of subjectsOf(world)) {
+    const step = planOne(subject, world, claims)
+    if (step === null) continue
+    if ((step.kind === 'create' || step.kind === 'start') && subject.row) subject.row.spec.slots.forEach((slot) => claims.add(slot))
+    steps.push(step)
   }
-  if (!container) return { kind: 'report-vanished', alloc, reason: 'Docker no longer has the container' }
-  if (container.fresh) {
-    if (ending) return { kind: 'report-unstarted', alloc, reason: wish.reason ?? 'the master asked it to end before it began' }
-    return { kind: 'start', alloc, containerId: container.id, reason: 'the container is made' }
-  }
-  if (!container.running) return { kind: 'report-exit', alloc, containerId: container.id, reason: 'the container has ended' }
-  return end(alloc, wish, row, container, world.nowMs) ?? (row.attached ? null : { kind: 'attach', alloc, containerId: container.id, reason: 'the container runs' })
+  return steps
 }
 
-function accept(alloc: string, wish: Desired, world: PlanWorld): Step | null {
+function planOne(subject: Subject, world: World, claims: ReadonlySet<string>): Step | null {
+  const { alloc, want, row } = subject
+  const underWay = world.busy.get(alloc)
+  if (underWay !== undefined) return planInterrupt(alloc, want, underWay)
+  if (want?.want === 'discard') return planDiscard(subject, want, world)
+  if (row === null) return want === null ? null : planUnknown(subject, want, world)
+  switch (row.phase) {
+    case 'accepted':
+    case 'restored':
+    case 'created':
+      return planLaunch(subject, row, world, claims)
+    case 'started':
+      return planLive(subject, row, world)
+    case 'exited':
+      return { kind: 'drain', alloc, reason: 'the container is gone' }
+    case 'drained':
+      return null
+  }
+}
+
+const LAUNCHING: readonly StepKind[] = ['accept', 'adopt', 'ensure-image', 'restore', 'create']
+
+function planInterrupt(alloc: string, want: Desired | null, underWay: StepKind): Step | null {
+  if (want === null || want.want === 'run') return null
+  const discarded = want.want === 'discard' && underWay === 'drain'
+  if (!discarded && !LAUNCHING.includes(underWay)) return null
+  return { kind: 'interrupt', alloc, reason: want.reason ?? `the master wants ${want.want}` }
+}
+
+function planDiscard({ alloc, row }: Subject, want: Desired, world: World): Step | null {
+  const containerIds = world.containers.filter((container) => container.alloc === alloc).map((container) => container.id)
+  if (row === null && containerIds.length === 0) return null
+  return { kind: 'discard', alloc, containerIds, reason: want.reason ?? 'sealed' }
+}
+
+/** Wanted, but not in the journal: new, or the journal was lost, or it must never start here again (I3). */
+function planUnknown({ alloc, container }: Subject, want: Desired, world: World): Step | null {
   const id = parseAllocationId(alloc)
-  if (!id || wish.spec === undefined) return { kind: 'refuse', alloc, reason: 'the order names no allocation or no spec' }
-  const highest = world.epochs[id.task] ?? 0
-  if (id.epoch <= highest) return { kind: 'refuse', alloc, reason: `epoch ${id.epoch} is not above ${highest}, the highest this agent has run (I3)` }
-  return { kind: 'accept', alloc, spec: wish.spec, reason: 'the master assigned it' }
+  if (id === null || world.refused.has(alloc)) return null
+  if (want.spec === undefined) return { kind: 'refuse', alloc, exit: 'agent-error', reason: 'the desired state names no spec' }
+  if (container !== null) {
+    // one that was only created may lack its model definition: it is filled again
+    const phase = container.status === 'created' ? 'restored' : 'started'
+    return { kind: 'adopt', alloc, epoch: id.epoch, specDigest: want.spec, containerId: container.id, phase, reason: 'found in Docker, missing in the journal' }
+  }
+  if (want.want !== 'run') return { kind: 'refuse', alloc, exit: 'stopped', reason: want.reason ?? `the master wants ${want.want} and it was never started here` }
+  const highest = world.highestEpoch.get(id.task) ?? 0
+  if (id.epoch <= highest) return { kind: 'refuse', alloc, exit: 'agent-error', reason: `epoch ${id.epoch} of ${id.task} is not above ${highest}, which this agent has accepted before` }
+  return { kind: 'accept', alloc, epoch: id.epoch, specDigest: want.spec, reason: 'new' }
 }
 
-/** Preempt: ask, wait, SIGTERM, wait, SIGKILL. Stop: SIGTERM, wait, SIGKILL. Kill: SIGKILL. */
-function end(alloc: string, wish: Desired | undefined, row: PlannedAllocation, container: PlanContainer, nowMs: number): Step | null {
-  if (!wish || wish.want === 'run' || wish.want === 'discard') return null
-  const reason = wish.reason ?? `the master wants ${wish.want}`
-  if (wish.want === 'kill') return { kind: 'terminate', alloc, containerId: container.id, signal: 'SIGKILL', reason }
-  if (wish.want === 'preempt' && row.stopAt === null) {
-    if (row.preemptAt === null) return { kind: 'preempt', alloc, reason }
-    if (nowMs < row.preemptAt + row.preemptSeconds * 1000) return null
-    return { kind: 'terminate', alloc, containerId: container.id, signal: 'SIGTERM', reason: `${reason}; it did not save and stop within ${row.preemptSeconds} s` }
-  }
-  if (row.stopAt === null) return { kind: 'terminate', alloc, containerId: container.id, signal: 'SIGTERM', reason }
-  if (nowMs < row.stopAt + row.stopGraceSeconds * 1000) return null
-  return { kind: 'terminate', alloc, containerId: container.id, signal: 'SIGKILL', reason: `${reason}; it did not end within ${row.stopGraceSeconds} s of SIGTERM` }
+function subjectsOf(world: World): Subject[] {
+  const wants = new Map(world.desired.map((want) => [want.alloc, want]))
+  const rows = new Map(world.rows.map((row) => [row.alloc, row]))
+  const allocs = [...new Set([...wants.keys(), ...rows.keys()])].sort()
+  return allocs.map((alloc) => {
+    const row = rows.get(alloc) ?? null
+    const own = world.containers.filter((container) => container.alloc === alloc)
+    return { alloc, want: wants.get(alloc) ?? null, row, container: pick(own, alloc, row) }
+  })
+}
+
+/** A container that only borrows our label is nobody's: it must have the journalled id or the deterministic name. */
+function pick(own: readonly ObservedContainer[], alloc: string, row: AllocationRow | null): ObservedContainer | null {
+  const byId = own.find((container) => container.id === row?.containerId)
+  const byName = own.find((container) => (row ? container.name === containerName(row.spec) : isContainerNameOf(alloc, container.name)))
+  return byId ?? byName ?? null
+}
+
+/** Slots in a live container, or about to be (I1). */
+function liveSlots(world: World): string[] {
+  const launching = (alloc: string): boolean => ['create', 'start', 'record-started'].includes(world.busy.get(alloc) ?? '')
+  const launched = world.rows.filter((row) => launching(row.alloc)).flatMap((row) => row.spec.slots)
+  return [...launched, ...world.containers.filter((container) => container.status === 'running').flatMap((container) => container.slots)]
 }

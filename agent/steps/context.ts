@@ -1,42 +1,51 @@
-import { createGunzip } from 'node:zlib'
-import { Readable } from 'node:stream'
-import { extract, pack, type Pack } from 'tar-stream'
-import type { AllocationSpec } from '../../protocol/wire/spec.ts'
+import type { Clock } from '../../protocol/kit/clock.ts'
+import type { Log } from '../../protocol/kit/log.ts'
+import type { Slot } from '../../protocol/wire/heartbeat.ts'
+import type { Docker } from '../docker/door.ts'
+import type { Journal, JournalAllocation } from '../journal/door.ts'
+import type { Attendant } from './attendant.ts'
 
-const INFLATED_MAX = 512 * 1024 * 1024
-
-/**
- * The model definition as a tar for the container's own file system, below the work directory and owned by the user.
- * Only plain files and directories pass; nothing is ever unpacked on the host.
- */
-export function contextTar(spec: AllocationSpec, tgz: Buffer | null): Pack {
-  const out = pack()
-  const owner = { uid: spec.user.uid, gid: spec.user.gid }
-  const base = spec.workDir.replace(/^\/+/, '')
-  out.entry({ name: `${base}/`, type: 'directory', mode: 0o755, ...owner })
-  if (tgz === null) out.finalize()
-  else void copyEntries(tgz, out, base, owner).then(() => out.finalize(), (error: unknown) => out.destroy(error instanceof Error ? error : new Error(String(error))))
-  return out
+/** What every executor works with; built once in compose. The sets live as long as the process. */
+export interface StepContext {
+  journal: Journal
+  docker: Docker
+  attendant: Attendant
+  blobs: Blobs
+  agentId: string
+  clusterId: string
+  stateDir: string
+  slots: () => readonly Slot[]
+  /** image known to be present */
+  imageReady: Set<string>
+  /** the attendant is at work */
+  attached: Set<string>
+  /** answered for without a row (kept in the journal's meta) */
+  refused: Refusals
+  clock: Clock
+  log: Log
 }
 
-async function copyEntries(tgz: Buffer, out: Pack, base: string, owner: { uid: number; gid: number }): Promise<void> {
-  let inflated = 0
-  const entries = Readable.from([tgz]).pipe(createGunzip()).pipe(extract())
-  for await (const entry of entries) {
-    const { name, type, mode, mtime, size } = entry.header
-    const parts = name.split('/').filter((part) => part !== '' && part !== '.')
-    const plain = type === 'file' || type === 'directory'
-    if (!plain || parts.includes('..') || name.includes('\0')) throw new Error(`the model definition holds ${JSON.stringify(name.slice(0, 200))}, a ${type ?? 'thing'} that is not allowed`)
-    inflated += size ?? 0
-    if (inflated > INFLATED_MAX) throw new Error(`the model definition is larger than ${INFLATED_MAX} bytes`)
-    const header = { name: `${base}/${parts.join('/')}`, mode: (mode ?? 0o644) & 0o777, ...(mtime ? { mtime } : {}), ...owner }
-    if (type === 'directory') {
-      if (parts.length > 0) out.entry({ ...header, name: `${header.name}/`, type: 'directory' })
-      entry.resume()
-    } else {
-      const chunks: Buffer[] = []
-      for await (const chunk of entry as AsyncIterable<Buffer>) chunks.push(chunk)
-      await new Promise<void>((resolve, reject) => out.entry({ ...header, type: 'file' }, Buffer.concat(chunks), (error) => (error ? reject(error) : resolve())))
-    }
-  }
+/** Specs and model definitions of the master, by the SHA-256 of their bytes. */
+export interface Blobs {
+  /** Rejects with BlobError kind `unfit` where trying again cannot help. */
+  fetch(digest: string, maxBytes: number, signal: AbortSignal): Promise<Buffer>
+}
+
+export class BlobError extends Error {
+  override readonly name = 'BlobError'
+}
+
+export interface Refusals {
+  has(alloc: string): boolean
+  all(): ReadonlySet<string>
+  add(alloc: string): void
+  /** Forgets those that the master no longer names. */
+  keepOnly(allocs: ReadonlySet<string>): void
+}
+
+/** The row a planned step is about. A step is planned from the row, and one step runs at a time: absence is a bug. */
+export function rowOf(context: StepContext, alloc: string): JournalAllocation {
+  const row = context.journal.allocation(alloc)
+  if (row === null) throw new Error(`the journal has no row of ${alloc}`)
+  return row
 }

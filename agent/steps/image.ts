@@ -1,33 +1,73 @@
-import type { AllocationSpec } from '../../protocol/wire/spec.ts'
-import { DockerError } from '../docker/errors.ts'
-import type { StepDeps } from './execute.ts'
+import { DockerError, isDockerError } from '../docker/errors.ts'
+import type { StepOf } from '../plan/steps.ts'
+import { rowOf, type StepContext } from './context.ts'
+import { failLaunch } from './exit.ts'
+import { note } from './note.ts'
 
-const TRIES = 3
-const PAUSE_MS = 5_000
+/** Pauses between the tries where the registry cannot be reached: about 20 s in all. */
+const PAUSES_MS = [5_000, 15_000]
+const NOTE_EVERY_MS = 1_000
 
-export type ImageResult = { ok: true } | { ok: false; error: string }
+/** Makes sure of the image: present, or pulled, or a final answer that says how to mend it. */
+export async function ensureImage(context: StepContext, step: StepOf<'ensure-image'>, signal: AbortSignal): Promise<void> {
+  const row = rowOf(context, step.alloc)
+  const { image, forcePull } = row.spec
+  try {
+    if (forcePull || !(await context.docker.imagePresent(image))) await pull(context, step.alloc, image, signal)
+    context.imageReady.add(step.alloc)
+  } catch (error) {
+    const text = finalText(error, image, forcePull)
+    if (text === null) throw error
+    failLaunch(context, row, 'image', text)
+  }
+}
 
-/** Present, or pulled; else an error that names the image and the cure. An engine that does not answer is tried again by the loop. */
-export async function ensureImage(deps: Pick<StepDeps, 'engine' | 'journal' | 'clock'>, spec: AllocationSpec, signal: AbortSignal): Promise<ImageResult> {
-  const present = await deps.engine.hasImage(spec.image)
-  if (present && !spec.forcePull) return { ok: true }
-  const note = (text: string): void => void deps.journal.outbox.append({ kind: 'note', t: deps.clock.wallMs(), alloc: spec.alloc, level: 'INFO', text: text.slice(0, 8_000) })
-  for (let tried = 1; ; tried += 1) {
+async function pull(context: StepContext, alloc: string, image: string, signal: AbortSignal): Promise<void> {
+  const began = context.clock.monotonicMs()
+  note(context, alloc, 'INFO', `pulling image ${image}`)
+  await pullPatiently(context, alloc, image, signal)
+  note(context, alloc, 'INFO', `pulled image ${image} in ${Math.round((context.clock.monotonicMs() - began) / 1000)} s`)
+}
+
+async function pullPatiently(context: StepContext, alloc: string, image: string, signal: AbortSignal): Promise<void> {
+  for (const pauseMs of [...PAUSES_MS, null]) {
     try {
-      await deps.engine.pull(spec.image, note, signal)
-      return { ok: true }
+      return await context.docker.pull(image, { signal, onProgress: throttled(context, alloc, image) })
     } catch (error) {
-      if (signal.aborted || !(error instanceof DockerError)) throw error
-      if (error.kind === 'image-missing') return failed(spec, `the registry does not have it (${error.message})`, 'check environment.image for a slip in name or tag')
-      if (error.kind === 'denied') return failed(spec, `the registry refused it (${error.message})`, 'check that the image exists and that this agent may pull it')
-      if (error.kind === 'no-space') return failed(spec, error.message, "free space on the agent's disk or choose a larger root volume")
-      if (tried >= TRIES) return failed(spec, `the registry could not be reached in ${TRIES} tries (${error.message})`, 'check the name of the registry and the network of the agent, or put the image on the agent')
-      note(`pulling ${spec.image} failed, will be tried again: ${error.message}`)
-      await deps.clock.sleep(PAUSE_MS, signal)
+      if (pauseMs === null || !isDockerError(error, 'registry-unreachable')) throw error
+      note(context, alloc, 'WARNING', `image ${image} cannot be pulled, next try in ${pauseMs / 1000} s: ${error.message}`)
+      await context.clock.sleep(pauseMs, signal)
+      if (signal.aborted) throw new DockerError('aborted', `pull ${image} was aborted`)
     }
   }
 }
 
-function failed(spec: AllocationSpec, what: string, cure: string): ImageResult {
-  return { ok: false, error: `image ${spec.image} is not on the agent and cannot be pulled: ${what}. Cure: ${cure}` }
+/** At most one note a second: layers report by the hundred. */
+function throttled(context: StepContext, alloc: string, image: string): (line: string) => void {
+  let last = context.clock.monotonicMs()
+  return (line) => {
+    const now = context.clock.monotonicMs()
+    if (now - last < NOTE_EVERY_MS) return
+    last = now
+    note(context, alloc, 'INFO', `pulling ${image}: ${line}`)
+  }
+}
+
+/** Null where trying again may help. */
+function finalText(error: unknown, image: string, forcePull: boolean): string | null {
+  if (!(error instanceof DockerError)) return null
+  switch (error.kind) {
+    case 'image-missing':
+      return `image ${image} is not on this agent and its registry does not have it: correct environment.image. Docker says: ${error.message}`
+    case 'denied':
+      return `image ${image} is not on this agent and its registry refuses it: correct environment.image, or log the agent's Docker in to a private registry. Docker says: ${error.message}`
+    case 'invalid':
+      return `${image} is no image name: correct environment.image. Docker says: ${error.message}`
+    case 'registry-unreachable':
+      return `image ${image} ${forcePull ? 'must be pulled (force_pull_image)' : 'is not on this agent'} and its registry could not be reached: build or load the image on the agent, or give the agent a way to the registry. Docker says: ${error.message}`
+    case 'no-space':
+      return `image ${image} does not fit on the agent's disk: free space or use a larger disk. Docker says: ${error.message}`
+    default:
+      return null
+  }
 }

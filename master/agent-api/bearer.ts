@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
+import { sql } from 'kysely'
 import type { Db } from '../store/db.ts'
 import { hashToken } from '../store/secrets.ts'
 
@@ -8,6 +9,6 @@ export async function agentOf(db: Db, headers: IncomingHttpHeaders): Promise<{ i
   if (token === undefined) return null
   const row = await db.selectFrom('tokens as t').innerJoin('agents as g', 'g.id', 't.agent_id').select(['g.id', 'g.public_key'])
     .where('t.hash', '=', hashToken(token)).where('t.kind', '=', 'agent').where('g.retired_at', 'is', null)
-    .where((where) => where.or([where('t.expires_at', 'is', null), where('t.expires_at', '>', new Date())])).executeTakeFirst()
+    .where((where) => where.or([where('t.expires_at', 'is', null), where('t.expires_at', '>', sql<Date>`now()`)])).executeTakeFirst()
   return row ? { id: row.id, publicKey: row.public_key } : null
 }

@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import type { EnrollRequest } from '../../protocol/wire/enroll.ts'
 import { joinTokenHash } from '../identity/join-token.ts'
 import { cleanText } from '../store/clean.ts'
@@ -13,8 +14,9 @@ export type Enrolled = { ok: true; agentToken: string } | { ok: false; status: 4
  */
 export function enrollAgent(db: Db, request: EnrollRequest, pools: readonly string[]): Promise<Enrolled> {
   return db.transaction().execute(async (tx): Promise<Enrolled> => {
-    const join = await tx.selectFrom('join_tokens').select('expires_at').where('hash', '=', joinTokenHash(request.joinToken)).executeTakeFirst()
-    if (!join || (join.expires_at !== null && join.expires_at.getTime() < Date.now())) {
+    const join = await tx.selectFrom('join_tokens').select('hash').where('hash', '=', joinTokenHash(request.joinToken))
+      .where((where) => where.or([where('expires_at', 'is', null), where('expires_at', '>', sql<Date>`now()`)])).executeTakeFirst()
+    if (!join) {
       return { ok: false, status: 401, error: 'the join token is not valid here: take a new one from `drover-master join-token`' }
     }
     if (!pools.includes(request.pool)) return { ok: false, status: 422, error: `pool is ${JSON.stringify(request.pool)}, which this cluster does not have: set DROVER_POOL to one of ${pools.join(', ')}` }

@@ -97,7 +97,9 @@ function decode<T>(text: string, master: string): T {
   }
 }
 
-function resultOf<T>(line: { result?: T; error?: { message?: string } }, master: string): T {
+/** The master reports a fault in mid-stream as a last line in the form of its error answers. */
+function resultOf<T>(line: { result?: T; message?: string; error?: { code?: number; message?: string } }, master: string): T {
   if (line.result !== undefined) return line.result
-  throw new CliError(EXIT.failed, `${master} ended the stream: ${line.error?.message ?? 'no reason given'}`, 'run the command again')
+  const passing = [502, 503, 504].includes(line.error?.code ?? 0)
+  throw new CliError(passing ? EXIT.unreachable : EXIT.failed, `${master} ended the stream: ${line.message ?? line.error?.message ?? 'no reason given'}`, 'run the command again')
 }

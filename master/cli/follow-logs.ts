@@ -29,10 +29,12 @@ const REOPEN_MS = 500
  * Lines of a trial to its end. A lost stream is opened again for as long as it takes; the line ids tell what was
  * seen, so nothing is lost or doubled (I11). A stream that ends well proves nothing while the trial lives: a master
  * that stops ends its streams well too. So the last pass is always one without following, made after the trial was
- * seen ended or `enough` was said. A master that was never reached is an error at once.
+ * seen ended or `enough` was said, and it counts only when it reached the newest line. A master that was never reached
+ * is an error at once.
  */
 export async function followLogs(options: FollowLogsOptions): Promise<void> {
   const { client, enough, signal, clock } = options
+  const path = `/api/v1/trials/${options.trialId}/logs`
   let last = options.after ?? -1
   let failures = 0
   let lost = false
@@ -40,7 +42,6 @@ export async function followLogs(options: FollowLogsOptions): Promise<void> {
 
   async function read(follow: boolean): Promise<void> {
     const stop = follow ? AbortSignal.any([enough, signal]) : signal
-    const path = `/api/v1/trials/${options.trialId}/logs`
     for await (const entry of client.stream<TrialLog>(path, { ...options.query, follow, ...(last >= 0 ? { after: last } : {}) }, stop)) {
       const id = Number(entry.id)
       if (Number.isFinite(id) && id <= last) continue
@@ -64,8 +65,15 @@ export async function followLogs(options: FollowLogsOptions): Promise<void> {
     const over = enough.aborted || hasEnded(trial.state)
     await read(!over)
     tell(false)
-    if (!over) await clock.sleep(REOPEN_MS, AbortSignal.any([enough, signal]))
-    return over
+    if (over && (await isWhole())) return true
+    await clock.sleep(REOPEN_MS, over ? signal : AbortSignal.any([enough, signal]))
+    return false
+  }
+
+  /** The last pass may have been cut short by a master that stops: the newest line must be one that was seen. */
+  async function isWhole(): Promise<boolean> {
+    for await (const newest of client.stream<TrialLog>(path, { ...options.query, limit: 1, orderBy: 'ORDER_BY_DESC' }, signal)) return Number(newest.id) <= last
+    return last < 0
   }
 
   for (;;) {

@@ -41,6 +41,15 @@ test.each([[false], [true]])('lines arrive once though streams break in the midd
   expect(statuses.at(-1)).toBe('')
 })
 
+test('a last pass that a stopping master cut short is no end', async () => {
+  for (const id of ids(1, 9)) master.append(id)
+  master.end('COMPLETED')
+  master.cutAfter = [-4, -1, -2, 0]
+  const { lines, end } = follow()
+  await end
+  expect(lines).toEqual(ids(1, 9))
+})
+
 test('a lost master is waited for', async () => {
   master.append('1')
   const { lines, statuses, end } = follow()

@@ -11,7 +11,6 @@ export interface LogFilters {
   rankIds: number[]
   stdtypes: string[]
   searchText: string | undefined
-  enableRegex: boolean
   after: string | undefined
   before: string | undefined
 }
@@ -27,7 +26,6 @@ export function filterQuery(filters: LogFilters): Query {
     rankIds: filters.rankIds,
     stdtypes: filters.stdtypes.map(stdtypeOf),
     searchText: filters.searchText,
-    enableRegex: filters.enableRegex ? true : undefined,
     timestampAfter: timeOf(filters.after, '--after'),
     timestampBefore: timeOf(filters.before, '--before'),
   }

@@ -66,7 +66,6 @@ function withFilters(command: Command): Command {
     .option('--rank-id <n...>', 'only these ranks')
     .option('--stdtype <name...>', 'only stdout or stderr')
     .option('--search <text>', 'only lines with this text')
-    .option('--regex', 'the text is a regular expression')
     .option('--after <time>', 'only lines after this time (RFC 3339)')
     .option('--before <time>', 'only lines before this time (RFC 3339)')
 }
@@ -82,7 +81,6 @@ function filtersOf(options: OptionValues): LogFilters {
     rankIds: listOption(options['rankId']).map((one) => countOf(one, '--rank-id', 0)),
     stdtypes: listOption(options['stdtype']),
     searchText: textOption(options['search']),
-    enableRegex: options['regex'] === true,
     after: textOption(options['after']),
     before: textOption(options['before']),
   }

@@ -13,7 +13,7 @@ export async function reportEnd(terminal: Terminal, client: Client, experiment: 
   if (state === 'COMPLETED') return
   try {
     const [summary = ''] = whyLines(await client.get<Why>(`/api/v1/drover/why/experiments/${experiment.id}`))
-    if (summary !== '' && summary !== reason) terminal.line(`  ${summary}`)
+    if (summary !== '' && (reason === '' || !summary.includes(reason))) terminal.line(`  ${summary}`)
   } catch (error) {
     // the state is told; only the reason could not be had
     terminal.note(`the reason could not be had: ${error instanceof CliError ? error.message : String(error)}`)

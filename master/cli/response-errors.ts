@@ -11,7 +11,7 @@ interface ErrorBody {
 /** A refusal by the master, in its own words, with the cure its status suggests. */
 export async function failureOf(response: Response, master: string): Promise<CliError> {
   const text = await response.text().catch(() => '')
-  const said = wordsOf(text).map(neutralName).join('\n  ').slice(0, 8000)
+  const said = wordsOf(text).flatMap((words) => words.split('\n')).map(neutralName).join('\n  ').slice(0, 8000)
   const { status } = response
   if (status === 401) return new CliError(EXIT.denied, said || 'not logged in, or the session has ended', `run: drover login -m ${master}`)
   if (status === 403) return new CliError(EXIT.denied, said || 'this is not allowed for you', 'log in as a user who may do this, or ask an administrator')

@@ -29,14 +29,14 @@ const PLAIN_STATUS_MS = 10_000
 export function createTerminal({ stdout, stderr, json, capable, nowMs }: TerminalOptions): Terminal {
   const live = capable && stderr.isTTY === true
   let shown = ''
-  let plainAt = -Infinity
+  let plainAt = nowMs()
 
   function erase(): void {
     if (live && shown !== '') stderr.write('\r\u001b[2K')
   }
 
   function draw(): void {
-    if (live && shown !== '') stderr.write(shown.slice(0, Math.max(20, (stderr.columns ?? 80) - 1)))
+    if (live && shown !== '') stderr.write(shown.slice(0, Math.max(20, (stderr.columns || 80) - 1)))
   }
 
   function write(stream: NodeJS.WriteStream, text: string): void {

@@ -11,7 +11,7 @@ export function whyLines(why: Why): string[] {
     const facts = [
       trial.stateReason ?? '',
       trial.allocationState ? `allocation ${trial.allocationState}` : '',
-      trial.waitReason ? `waits: ${trial.waitReason}` : '',
+      trial.waitReason ? `waits: ${trial.waitReason.replace(/^waits: /, '')}` : '',
       trial.wantReason ? `asked to ${trial.want ?? 'stop'}: ${trial.wantReason}` : '',
       trial.exitKind ? `last exit ${trial.exitKind}${trial.exitText ? `: ${trial.exitText}` : ''}` : '',
     ]

@@ -4,23 +4,21 @@ import { canonicalJson } from '../reconcile/canonical.ts'
 
 /** One open door per place that checkpoints go to. */
 export interface Buckets {
-  of(storage: Storage): Promise<Bucket>
-  close(): Promise<void>
+  of(storage: Storage): Bucket
+  close(): void
 }
 
-export function createBuckets(open: (storage: Storage) => Promise<Bucket>): Buckets {
-  const doors = new Map<string, Promise<Bucket>>()
+export function createBuckets(open: (storage: Storage) => Bucket): Buckets {
+  const doors = new Map<string, Bucket>()
   return {
     of(storage) {
       const key = canonicalJson(storage)
       const door = doors.get(key) ?? open(storage)
       doors.set(key, door)
-      // one that could not be opened is not kept
-      door.catch(() => doors.delete(key))
       return door
     },
-    async close() {
-      for (const outcome of await Promise.allSettled(doors.values())) if (outcome.status === 'fulfilled') outcome.value.close()
+    close() {
+      for (const door of doors.values()) door.close()
       doors.clear()
     },
   }

@@ -35,7 +35,7 @@ export async function checkpointsPass(deps: CheckpointDeps, signal: AbortSignal)
   const uploaded = await loadUploaded(deps.db, BATCH)
   const pointless = await loadWithoutPointer(deps.db, BATCH)
   const work: (() => Promise<void>)[] = [
-    ...pointless.map((row) => async () => writePointer(deps, epoch, row, await bucketOf(deps, row), signal)),
+    ...pointless.map((row) => async () => writePointer(deps, epoch, row, bucketOf(deps, row), signal)),
     ...uploaded.map((row) => () => settle(deps, epoch, row, signal)),
   ]
   const groups = Array.from({ length: Math.min(AT_ONCE, work.length) }, (_, lane) => work.filter((_job, index) => index % AT_ONCE === lane))
@@ -45,7 +45,7 @@ export async function checkpointsPass(deps: CheckpointDeps, signal: AbortSignal)
 }
 
 async function settle(deps: CheckpointDeps, epoch: number, row: CheckpointRow, signal: AbortSignal): Promise<void> {
-  const bucket = await bucketOf(deps, row)
+  const bucket = bucketOf(deps, row)
   const result = await deps.verify(bucket, row.prefix, row.manifest, signal)
   if (!result.ok && result.transient) throw new Error(`checkpoint ${row.uuid} cannot be verified yet: ${result.error}`)
   const refused = result.ok ? contradiction(row, result.manifest) : result.error
@@ -60,7 +60,7 @@ async function settle(deps: CheckpointDeps, epoch: number, row: CheckpointRow, s
   deps.wake('feed')
 }
 
-function bucketOf(deps: CheckpointDeps, row: CheckpointRow): Promise<Bucket> {
+function bucketOf(deps: CheckpointDeps, row: CheckpointRow): Bucket {
   const choice = storageOf(row.ownStorage, deps.storage)
   if (!choice.ok) throw new Error(`checkpoint ${row.uuid}: ${choice.error}`)
   return deps.buckets.of(choice.storage)

@@ -27,8 +27,8 @@ describe.skipIf(!PG_ADMIN_URL)('checkpoints', () => {
   beforeAll(async () => {
     rig = await openRig()
     directory = await mkdtemp(join(tmpdir(), 'drover-checkpoints-'))
-    bucket = await openBucket({ type: 'directory', path: directory }, rig.deps)
-    deps = { ...rig.deps, buckets: { of: () => Promise.resolve(bucket), close: () => Promise.resolve() }, verify: verifyCheckpoint }
+    bucket = openBucket({ type: 'directory', path: directory }, rig.deps)
+    deps = { ...rig.deps, buckets: { of: () => bucket, close: () => undefined }, verify: verifyCheckpoint }
   })
   afterAll(async () => {
     await rig.drop()
@@ -88,6 +88,17 @@ describe.skipIf(!PG_ADMIN_URL)('checkpoints', () => {
     expect((await rig.db.selectFrom('trials').select('state').executeTakeFirstOrThrow()).state).toBe('COMPLETED')
   })
 
+  test('a checkpoint that never arrives holds up the seal no longer than an hour', async () => {
+    const uuid = randomUUID()
+    await take(1, declare(uuid, 10, 1), exit(alloc, 'completed'))
+    await lifecyclePass(rig.deps)
+    expect((await row(uuid)).state).toBe('ACTIVE')
+    await rig.db.updateTable('allocations').set({ ended_at: new Date(Date.now() - 3_700_000) }).execute()
+    await lifecyclePass(rig.deps)
+    expect(await row(uuid)).toMatchObject({ state: 'ERROR', error: expect.stringContaining('within 60 minutes') })
+    expect((await rig.db.selectFrom('experiments').select('state').executeTakeFirstOrThrow()).state).toBe('COMPLETED')
+  })
+
   test('a bucket that cannot be asked refuses nothing: the loop backs off and tries again', async () => {
     const uuid = randomUUID()
     await take(1, declare(uuid, 10, 1))
@@ -112,7 +123,7 @@ describe.skipIf(!PG_ADMIN_URL)('checkpoints', () => {
     await take(1, declare(uuid, 10, 1))
     await take(2, await upload(uuid, 10, 1))
     const broken: Bucket = { ...bucket, url: bucket.url, putBytes: () => Promise.reject(new BucketError('transient', 'reset')) }
-    const blind = { ...deps, verify: (_bucket: Bucket, ...rest: [string, string, AbortSignal]) => verifyCheckpoint(bucket, ...rest), buckets: { of: () => Promise.resolve(broken), close: () => Promise.resolve() } }
+    const blind = { ...deps, verify: (_bucket: Bucket, ...rest: [string, string, AbortSignal]) => verifyCheckpoint(bucket, ...rest), buckets: { of: () => broken, close: () => undefined } }
     await expect(checkpointsPass(blind, signal)).rejects.toThrow('reset')
     expect(await row(uuid)).toMatchObject({ state: 'COMPLETED', pointer_written: false })
     await checkpointsPass(deps, signal)

@@ -2,7 +2,7 @@ import type { ExperimentConfig } from '../../protocol/words/experiment-config.ts
 import type { AllocationSpec, Storage } from '../../protocol/wire/spec.ts'
 import { rootOf } from './storage-of.ts'
 
-export const SHM_BYTES_DEFAULT = 4 * 1024 ** 3
+const SHM_BYTES_DEFAULT = 4 * 1024 ** 3
 const STOP_GRACE_SECONDS = 30
 const WORK_DIR = '/run/determined/workdir'
 const ROOT_USER = { name: 'root', uid: 0, group: 'root', gid: 0 }

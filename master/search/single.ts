@@ -9,7 +9,7 @@ export function firstTrials(config: { hyperparameters: Record<string, unknown>; 
 }
 
 /** `{type: const, val: X}` becomes X; nested mappings are followed; anything else stands for itself. */
-export function constants(space: Record<string, unknown>): Record<string, unknown> {
+function constants(space: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(space).map(([name, value]) => [name, constant(value)]))
 }
 

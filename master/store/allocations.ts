@@ -26,7 +26,7 @@ export async function raiseGenerations(tx: Tx, agents: readonly string[]): Promi
   await sql`UPDATE agents SET generation = generation + 1 WHERE id IN (SELECT id FROM agents WHERE id = ANY(${[...agents].sort()}) ORDER BY id FOR UPDATE)`.execute(tx)
 }
 
-export async function membersOf(tx: Tx, allocation: string): Promise<string[]> {
+async function membersOf(tx: Tx, allocation: string): Promise<string[]> {
   const rows = await tx.selectFrom('allocation_members').select('agent_id').where('allocation_id', '=', allocation).orderBy('agent_id').execute()
   return [...new Set(rows.map((row) => row.agent_id))]
 }

@@ -8,7 +8,7 @@ test('NUL and lone surrogates become U+FFFD, everything else stays', () => {
 })
 
 test('whatever JSON comes, the text for Postgres has neither', () => {
-  fc.assert(fc.property(fc.jsonValue({ stringUnit: 'binary' }), (value) => {
+  fc.assert(fc.property(fc.jsonValue({ stringUnit: 'binary', maxDepth: 3 }), (value) => {
     const text = toJsonb(value)
     return text.isWellFormed() && !/\\u0000|\\ud[89a-f]/i.test(text.replaceAll('\\\\', ''))
   }))

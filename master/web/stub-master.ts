@@ -24,7 +24,7 @@ export interface StubWorld {
   metrics: LiveMetric[]
   /** path -> bytes, of every checkpoint */
   files: Record<string, string>
-  why: { state: string; reason: string; waitReason: string }
+  why: { state: string; stateReason: string; summary: string; trials: { trialId: number; state: string; waitReason: string }[] }
 }
 
 interface Follower {
@@ -135,8 +135,8 @@ export class StubMaster {
     if (url.pathname.startsWith('/ui')) return this.#page(url.pathname, response)
     if (request.method === 'POST') return this.#change(request, url, response)
     if (!isLoggedIn(request)) return json(response, { message: 'not logged in' }, 401)
-    const download = this.#download(url, response)
-    if (download) return
+    if (this.#download(url, response)) return
+    if (/^\/api\/v1\/trials\/\d+\/logs$/.test(url.pathname)) return void response.end(`${JSON.stringify({ result: { id: String(this.world.lines.at(-1)?.id ?? 0) } })}\n`)
     const body = this.#read(url)
     return body === null ? json(response, { message: `no ${url.pathname}` }, 404) : json(response, body)
   }
@@ -146,6 +146,10 @@ export class StubMaster {
     if (request.headers['x-drover'] !== '1') return json(response, { message: 'x-drover is missing' }, 403)
     if (url.pathname === '/api/v1/auth/login') return this.#logIn(await bodyOf(request), response)
     if (!isLoggedIn(request)) return json(response, { message: 'not logged in' }, 401)
+    if (url.pathname === '/api/v1/auth/logout') {
+      response.setHeader('set-cookie', 'auth=; Path=/; HttpOnly; Max-Age=0')
+      return json(response, {})
+    }
     const [, id, verb] = /^\/api\/v1\/experiments\/(\d+)\/(pause|activate|cancel|kill)$/.exec(url.pathname) ?? []
     const experiment = this.world.experiments.find((each) => each.id === Number(id))
     if (experiment === undefined) return json(response, { message: `no experiment ${id}` }, 404)
@@ -169,7 +173,7 @@ export class StubMaster {
     if (path === 'experiments') return { experiments: world.experiments, pagination: { total: world.experiments.length, offset: 0, limit: 100 } }
     if (path === 'agents') return { agents: world.agents }
     if (path === 'resource-pools') return { resourcePools: [{ name: 'default' }, { name: 'spot' }] }
-    if (path === 'drover/events') return { events: world.events.slice(-200), cursor: world.events.at(-1)?.id ?? 0 }
+    if (path === 'drover/events') return { events: world.events.slice(-200).reverse(), cursor: world.events.at(-1)?.id ?? 0 }
     if (path === `drover/why/experiments/${id}`) return world.why
     if (path === `trials/${id}`) return { trial: world.trials.find((trial) => trial.id === id) }
     const experiment = world.experiments.find((each) => each.id === id)

@@ -30,15 +30,16 @@ export function experiment(id: number, name: string, state: string, more: Partia
 function checkpoint(uuid: string, steps: number, state: string): Checkpoint {
   return {
     uuid, state, reportTime: new Date(START + steps * 100).toISOString(), resources: { 'model/weights.bin': '11', [HOSTILE_FILE]: '4', 'metadata.json': '2' }, metadata: { steps_completed: steps },
+    drover: { steps, url: `s3://bucket/experiments/1-resnet/trials/1/checkpoints/e1-${steps}/${uuid}`, error: '' },
     training: { trialId: 1, validationMetrics: { avgMetrics: { validation_loss: 0.31, accuracy: 0.9 } }, trainingMetrics: { avgMetrics: { loss: 0.28 } } },
   }
 }
 
 /** One running experiment with hostile names, one that waits, one that has ended; two agents. */
 export function makeWorld(): StubWorld {
-  const container = { id: 'c0ffee', parent: 'trial-1.1', state: 'STATE_RUNNING' }
+  const container = { id: 'c0ffee', parent: 'trial-1.1', state: 'STATE_RUNNING', drover: { experimentId: 1, trialId: 1 } }
   const slot = (id: string) => ({ id, device: { brand: 'NVIDIA A100-SXM4-40GB', uuid: `GPU-${id}`, type: 'TYPE_CUDA' }, enabled: true })
-  const seen = (): string => new Date(Date.now() - 2000).toISOString()
+  const host = (status: 'ok' | 'suspect', agoMs: number) => ({ status, seenAt: new Date(Date.now() - agoMs).toISOString(), cpus: 96, memoryMib: 1_179_648, diskFreeMib: 800_000, driver: '550.54.15', instanceType: 'p4d.24xlarge' })
   return {
     experiments: [
       experiment(3, 'bert-large pretraining', 'STATE_QUEUED', { progress: 0 }),
@@ -51,14 +52,14 @@ export function makeWorld(): StubWorld {
     }],
     checkpoints: [checkpoint(UUID, 400, 'STATE_COMPLETED'), checkpoint('1b1f0a5e-6c1c-4f0f-9c55-3a1c6a3c1d2e', 500, 'STATE_ACTIVE')],
     agents: [
-      { id: 'gpu-1', enabled: true, resourcePools: ['default'], version: '0.1.0', lastSeenTime: seen(), registeredTime: new Date(START).toISOString(), addresses: ['10.0.0.4'], slots: { '0': { ...slot('0'), container }, '1': { ...slot('1'), container }, '2': slot('2'), '3': { ...slot('3'), enabled: false } }, containers: { c0ffee: container } },
-      { id: 'gpu-2', enabled: true, state: 'SUSPECT', resourcePools: ['default'], version: '0.1.0', lastSeenTime: new Date(Date.now() - 45_000).toISOString(), slots: { '0': slot('0'), '1': slot('1') }, containers: {} },
+      { id: 'gpu-1', enabled: true, resourcePools: ['default'], version: '0.1.0', drover: host('ok', 2000), registeredTime: new Date(START).toISOString(), addresses: ['10.0.0.4'], slots: { '0': { ...slot('0'), container }, '1': { ...slot('1'), container }, '2': slot('2'), '3': { ...slot('3'), enabled: false } }, containers: { c0ffee: container } },
+      { id: 'gpu-2', enabled: true, resourcePools: ['default'], version: '0.1.0', drover: host('suspect', 45_000), slots: { '0': slot('0'), '1': slot('1') }, containers: {} },
     ],
     events: [event(1, 'experiment-created', 'ada created the experiment'), event(2, 'allocation-assigned', 'placed on gpu-1: 2 of 3 free slots, best fit'), event(3, 'agent-silent', 'gpu-2 has not been heard for 30 s', null)],
     lines: [line(1, 'loading data'), line(2, '\u001b[32mtraining\u001b[0m starts', 'INFO', 1), line(3, HOSTILE, 'ERROR')],
     metrics: Array.from({ length: 40 }, (_, i) => metric(i * 2 + 1, 'training', (i + 1) * 10, { loss: 2 * Math.exp(-i / 12) + 0.25 + (i % 5) * 0.02, accuracy: 1 - Math.exp(-i / 10) }))
       .flatMap((report, i) => (i % 4 === 3 ? [report, metric(i * 2 + 2, 'validation', report.steps, { validation_loss: 2 * Math.exp(-i / 12) + 0.33, accuracy: 0.96 - Math.exp(-i / 10) })] : [report])),
     files: { 'model/weights.bin': 'weights!!!\n', [HOSTILE_FILE]: 'evil', 'metadata.json': '{}' },
-    why: { state: 'RUNNING', reason: 'trial 1 runs on gpu-1 since 21:02:11', waitReason: '' },
+    why: { state: 'STATE_RUNNING', stateReason: '', summary: 'experiment 1 is RUNNING: trial 1 runs on gpu-1', trials: [{ trialId: 1, state: 'STATE_RUNNING', waitReason: '' }] },
   }
 }

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import type { Readable } from 'node:stream'
 import { DeleteObjectCommand, GetObjectCommand, HeadObjectCommand, ListObjectsV2Command, PutObjectCommand } from '@aws-sdk/client-s3'
-import type { BucketOptions } from './open.ts'
+import type { BucketOptions } from './options.ts'
 import { BucketError, type Bucket, type ObjectHead, type ObjectInfo } from './door.ts'
 import { checkKey } from './key.ts'
 import { createLanes } from './lanes.ts'

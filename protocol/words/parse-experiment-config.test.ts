@@ -141,13 +141,13 @@ describe('hostile text', () => {
     ['question marks', '? '.repeat(1e5), 'nested too deeply'],
     ['stairs', Array.from({ length: 700 }, (_, i) => `${' '.repeat(i)}a:`).join('\n'), 'nested too deeply'],
     ['stairs of dashes', Array.from({ length: 80 }, (_, i) => `${' '.repeat(i * 30)}${'- '.repeat(14)}a:`).join('\n'), 'nested too deeply'],
-    ['alias bomb', bomb, 'more than 20000 values'],
+    ['alias bomb', bomb, 'more than 10000 values'],
     ['many aliases', `a: &a 1\n${'b: *a\n'.repeat(200)}`, 'more than 100 aliases'],
     ['alias to itself', 'a: &a [*a]', 'nested too deeply'],
-    ['quotes', '"'.repeat(250_000), 'more than 100000'],
-    ['commas', `[${','.repeat(200_000)}`, 'more than 100000'],
+    ['quotes', '"'.repeat(250_000), 'more than 40000'],
+    ['commas', `[${','.repeat(200_000)}`, 'more than 40000'],
     ['anchors', '&a '.repeat(80_000), 'nested too deeply'],
-    ['one key many times', 'a:\n'.repeat(80_000), 'more than 100000'],
+    ['one key many times', 'a:\n'.repeat(80_000), 'more than 40000'],
     ['too long', 'a'.repeat(256 * 1024 + 1), '256 KiB'],
   ])('%s', (_, text, expected) => {
     const started = performance.now()

@@ -68,18 +68,18 @@ describe.skipIf(missing !== null)('the walk', () => {
   }, 120_000)
 
   test('the agent is killed in mid-training: same container, no line lost or doubled, no restart counted', async () => {
-    const id = await run({ steps: 40, every: 10, pause: 0.1 })
+    const id = await run({ steps: 120, every: 20, pause: 0.1 })
     await reached(id, 8)
     const before = container(id)
     await stack.agent.kill('SIGKILL')
     await new Promise((resolve) => setTimeout(resolve, 1_500))
     await stack.agent.start()
-    await until('the agent works again', 30_000, async () => trainingLines(await logLines(stack.client, id)).length > 15)
+    await until('the agent works again', 30_000, async () => trainingLines(await logLines(stack.client, id)).length > 30)
     expect(container(id)).toBe(before)
     await ends(stack.client, id, 'COMPLETED')
-    expect(trainingLines(await logLines(stack.client, id))).toEqual(Array.from({ length: 40 }, (_, index) => index + 1))
+    expect(trainingLines(await logLines(stack.client, id))).toEqual(Array.from({ length: 120 }, (_, index) => index + 1))
     expect((await onlyTrial(stack.client, id)).restarts).toBe(0)
-    expect(await logLines(stack.client, id)).toContain(`weights ${expectedWeights(40)}`)
+    expect(await logLines(stack.client, id)).toContain(`weights ${expectedWeights(120)}`)
   }, 180_000)
 
   test('the container is killed: resumed from the newest committed checkpoint, weights bit for bit', async () => {

@@ -14,7 +14,7 @@ export async function listAgents(invocation: Invocation): Promise<void> {
   const agents = await fetchAgents(invocation)
   if (invocation.terminal.json) return invocation.terminal.data(agents)
   await invocation.terminal.table(
-    ['id', 'state', 'heard', 'pool', 'slots', 'in use', 'version', 'since'],
+    ['ID', 'STATE', 'HEARD', 'POOL', 'SLOTS', 'IN USE', 'VERSION', 'SINCE'],
     agents.map((one) => {
       const slots = Object.values(one.slots ?? {})
       return [one.id, agentWord(one), one.drover?.status ?? '', (one.resourcePools ?? []).join(','), String(slots.length), String(slots.filter(isUsed).length), one.version ?? '', whenText(one.registeredTime)]
@@ -27,7 +27,7 @@ export async function listSlots(invocation: Invocation): Promise<void> {
   const rows = agents.flatMap((agent) => Object.entries(agent.slots ?? {}).map(([key, slot]) => ({ agent, slot: { ...slot, id: slot.id ?? key } })))
   if (invocation.terminal.json) return invocation.terminal.data(rows.map(({ agent, slot }) => ({ agentId: agent.id, ...slot })))
   await invocation.terminal.table(
-    ['agent', 'slot', 'state', 'type', 'device', 'runs'],
+    ['AGENT', 'SLOT', 'STATE', 'TYPE', 'DEVICE', 'RUNS'],
     rows.map(({ agent, slot }) => [
       agent.id, slot.id, slot.enabled === false ? 'disabled' : slot.draining === true ? 'draining' : isUsed(slot) ? 'in use' : 'free',
       stateWord(slot.device?.type ?? '').toLowerCase(), slot.device?.brand ?? '', slot.container?.drover?.allocationId ?? slot.container?.parent ?? slot.container?.id ?? '',

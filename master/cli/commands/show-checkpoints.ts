@@ -10,7 +10,7 @@ export async function listCheckpoints(invocation: Invocation, of: { experimentId
   const { checkpoints = [] } = await client.get<{ checkpoints?: Checkpoint[] }>(path)
   if (invocation.terminal.json) return invocation.terminal.data(checkpoints)
   await invocation.terminal.table(
-    ['uuid', 'trial', 'steps', 'state', 'files', 'size', 'metric', 'reported'],
+    ['UUID', 'TRIAL', 'STEPS', 'STATE', 'FILES', 'SIZE', 'METRIC', 'REPORTED'],
     checkpoints.map((one) => [
       one.uuid, numberText(one.training?.trialId), numberText(one.metadata?.['steps_completed']), stateWord(one.state),
       String(filesOf(one).length), sizeText(bytesOf(one)), numberText(one.training?.searcherMetric), whenText(one.reportTime),
@@ -35,9 +35,9 @@ export async function describeCheckpoint(invocation: Invocation, text: string): 
     ['place', checkpoint.drover?.url ?? ''],
     ['error', checkpoint.drover?.error ?? ''],
   ]
-  await terminal.table(['checkpoint', checkpoint.uuid], facts.filter(([, value]) => value !== ''))
+  await terminal.table(['CHECKPOINT', checkpoint.uuid], facts.filter(([, value]) => value !== ''))
   terminal.line('')
-  await terminal.table(['file', 'size'], filesOf(checkpoint).map(([path, size]) => [path, sizeText(size)]))
+  await terminal.table(['FILE', 'SIZE'], filesOf(checkpoint).map(([path, size]) => [path, sizeText(size)]))
 }
 
 export function uuidOf(text: string): string {

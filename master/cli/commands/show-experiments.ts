@@ -10,7 +10,7 @@ export async function listExperiments(invocation: Invocation, options: { all: bo
   })
   if (invocation.terminal.json) return invocation.terminal.data(experiments)
   await invocation.terminal.table(
-    ['id', 'name', 'state', 'progress', 'owner', 'pool', 'started', 'ended'],
+    ['ID', 'NAME', 'STATE', 'PROGRESS', 'OWNER', 'POOL', 'STARTED', 'ENDED'],
     experiments.map((one) => [String(one.id), one.name, stateWord(one.state), shareText(one.progress), one.username, one.resourcePool ?? '', whenText(one.startTime), whenText(one.endTime)]),
   )
 }
@@ -21,10 +21,10 @@ export async function describeExperiment(invocation: Invocation, id: number): Pr
   const { experiment } = await client.get<{ experiment: Experiment }>(`/api/v1/experiments/${id}`)
   const { trials = [] } = await client.get<{ trials?: Trial[] }>(`/api/v1/experiments/${id}/trials`)
   if (terminal.json) return terminal.data({ experiment, trials })
-  await terminal.table(['experiment', String(experiment.id)], factsOf(experiment))
+  await terminal.table(['EXPERIMENT', String(experiment.id)], factsOf(experiment))
   terminal.line('')
   await terminal.table(
-    ['trial', 'state', 'steps', 'restarts', 'checkpoints', 'latest validation', 'started', 'ended'],
+    ['TRIAL', 'STATE', 'STEPS', 'RESTARTS', 'CHECKPOINTS', 'LATEST VALIDATION', 'STARTED', 'ENDED'],
     trials.map((one) => [
       String(one.id), stateWord(one.state), String(one.totalBatchesProcessed ?? 0), String(one.restarts ?? 0), String(one.checkpointCount ?? 0),
       metricsText(one.latestValidation?.metrics?.avgMetrics), whenText(one.startTime), whenText(one.endTime),

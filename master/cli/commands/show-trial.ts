@@ -23,5 +23,5 @@ export async function describeTrial(invocation: Invocation, id: number): Promise
     ['started', whenText(trial.startTime)],
     ['ended', whenText(trial.endTime)],
   ]
-  await terminal.table(['trial', String(trial.id)], facts.filter(([, value]) => value !== ''))
+  await terminal.table(['TRIAL', String(trial.id)], facts.filter(([, value]) => value !== ''))
 }

@@ -4,7 +4,7 @@ import { addError, at, quote, under } from './findings.ts'
 import type { Findings } from './findings.ts'
 import { DEPTH_MAX } from './scan-text.ts'
 
-const VALUES_MAX = 20_000
+const VALUES_MAX = 10_000
 const FORBIDDEN = new Set(['__proto__', 'constructor', 'prototype'])
 const TAGS = new Set(['str', 'int', 'float', 'bool', 'null', 'map', 'seq'].map((name) => `tag:yaml.org,2002:${name}`))
 

@@ -6,7 +6,7 @@ import { plainValue } from './plain-value.ts'
 import { scanText } from './scan-text.ts'
 
 /**
- * YAML 1.2 or JSON -> plain value. Limits: 256 KiB, 100 aliases, depth 32, 20 000 values, unique keys, no custom
+ * YAML 1.2 or JSON -> plain value. Limits: 256 KiB, 100 aliases, depth 32, 40 000 tokens, 10 000 values, unique keys, no custom
  * tags. Undefined when the text could not be parsed; errors say why. Never throws.
  */
 export function readDocument(text: string, found: Findings): unknown {

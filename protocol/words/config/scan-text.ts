@@ -3,7 +3,7 @@ import { CST, Lexer } from 'yaml'
 export const TEXT_MAX = 256 * 1024
 export const ALIASES_MAX = 100
 export const DEPTH_MAX = 32
-const TOKENS_MAX = 100_000
+const TOKENS_MAX = 40_000
 
 /**
  * Limits that must hold before the text may be parsed: the parser recurses, so depth is bounded here from the flat

@@ -11,7 +11,7 @@ import type {
  */
 const SLOW_MS = 10_000
 
-export interface ExperimentsFilter {
+interface ExperimentsFilter {
   name: string
   /** bare state names; empty = all */
   states: readonly string[]
@@ -28,7 +28,8 @@ export function meQuery() {
 
 export function experimentsQuery(filter: ExperimentsFilter) {
   const params = new URLSearchParams({ limit: String(filter.limit), offset: '0', sortBy: 'SORT_BY_ID', orderBy: 'ORDER_BY_DESC' })
-  if (filter.name !== '') params.set('name', filter.name)
+  // A number may be an id: the master looks for it in names only, so the page itself looks through what is loaded.
+  if (filter.name !== '' && !/^#?\d+$/.test(filter.name)) params.set('name', filter.name)
   for (const state of filter.states) params.append('states', `STATE_${bareState(state)}`)
   return queryOptions({
     queryKey: ['experiments', params.toString()],
@@ -57,7 +58,7 @@ export function whyQuery(id: number) {
 export function trialsQuery(id: number) {
   return queryOptions({
     queryKey: ['experiment', id, 'trials'],
-    queryFn: ({ signal }) => requestJson<TrialsAnswer>('GET', `/api/v1/experiments/${id}/trials`, { signal }),
+    queryFn: ({ signal }) => requestJson<TrialsAnswer>('GET', `/api/v1/experiments/${id}/trials?limit=1000`, { signal }),
     refetchInterval: SLOW_MS,
   })
 }
@@ -65,7 +66,7 @@ export function trialsQuery(id: number) {
 export function checkpointsQuery(id: number) {
   return queryOptions({
     queryKey: ['experiment', id, 'checkpoints'],
-    queryFn: ({ signal }) => requestJson<CheckpointsAnswer>('GET', `/api/v1/experiments/${id}/checkpoints`, { signal }),
+    queryFn: ({ signal }) => requestJson<CheckpointsAnswer>('GET', `/api/v1/experiments/${id}/checkpoints?limit=1000&sortByAttr=SORT_BY_BATCH_NUMBER&orderBy=ORDER_BY_DESC`, { signal }),
     refetchInterval: SLOW_MS,
   })
 }
@@ -102,11 +103,11 @@ export function poolsQuery() {
   })
 }
 
-/** Without `after`: the newest. */
+/** The newest, newest first. */
 export function newestEvents() {
   return queryOptions({
     queryKey: ['events', 'newest'],
-    queryFn: ({ signal }) => requestJson<EventsAnswer>('GET', '/api/v1/drover/events?limit=200', { signal }),
+    queryFn: ({ signal }) => requestJson<EventsAnswer>('GET', '/api/v1/drover/events?limit=200&orderBy=ORDER_BY_DESC', { signal }),
   })
 }
 

@@ -1,5 +1,8 @@
-/** The parts of the API's answers that this page reads. Keys are Determined's; an optional key may be absent or null. */
-import type { LiveEvent, LiveMetric } from '../../../../protocol/wire/live.ts'
+/**
+ * The parts of the API's answers that this page reads. Keys are Determined's, an optional one may be absent or null; what
+ * is Drover's own stands in an object `drover` beside them.
+ */
+import type { LiveEvent } from '../../../../protocol/wire/live.ts'
 
 type Maybe<T> = T | null | undefined
 
@@ -30,9 +33,10 @@ export interface Experiment {
   checkpointSize?: Maybe<string>
   originalConfig: string
   config: Record<string, unknown>
+  drover?: Maybe<{ stateReason?: string; waitReason?: string; slotsPerTrial?: number }>
 }
 
-export interface Pagination {
+interface Pagination {
   total?: Maybe<number>
 }
 
@@ -91,13 +95,15 @@ export interface Checkpoint {
     trainingMetrics?: Maybe<{ avgMetrics: Maybe<Record<string, unknown>> }>
     searcherMetric?: Maybe<number>
   }
+  /** `url`: where the bytes are; `error`: why it failed, else empty */
+  drover?: Maybe<{ steps?: number; url?: string; error?: string }>
 }
 
 export interface CheckpointsAnswer {
   checkpoints: Checkpoint[]
 }
 
-export interface CheckpointFile {
+interface CheckpointFile {
   name: string
   size: number | string
 }
@@ -106,11 +112,12 @@ export interface CheckpointFilesAnswer {
   files: CheckpointFile[]
 }
 
-export interface Container {
+interface Container {
   id: string
   /** the allocation it runs, `<task>.<epoch>` */
   parent?: Maybe<string>
   state: string
+  drover?: Maybe<{ experimentId?: Maybe<number>; trialId?: Maybe<number> }>
 }
 
 export interface Slot {
@@ -119,6 +126,7 @@ export interface Slot {
   enabled?: Maybe<boolean>
   draining?: Maybe<boolean>
   container?: Maybe<Container>
+  drover?: Maybe<{ index?: number; memoryMib?: number }>
 }
 
 export interface Agent {
@@ -131,9 +139,19 @@ export interface Agent {
   draining?: Maybe<boolean>
   resourcePools?: Maybe<string[]>
   version?: Maybe<string>
-  /** Drover's own, beside Determined's keys */
-  state?: Maybe<string>
-  lastSeenTime?: Maybe<string>
+  drover?: Maybe<AgentHost>
+}
+
+export interface AgentHost {
+  /** `new`: never heard of */
+  status: 'ok' | 'suspect' | 'lost' | 'new'
+  seenAt: string | null
+  hostname?: string
+  cpus?: number
+  memoryMib?: number
+  diskFreeMib?: number
+  driver?: string | null
+  instanceType?: string | null
 }
 
 export interface AgentsAnswer {
@@ -149,14 +167,11 @@ export interface EventsAnswer {
   cursor: number
 }
 
-export interface MetricsAnswer {
-  metrics: LiveMetric[]
-  cursor: number
-}
-
 /** Why an experiment is where it is, in words. */
 export interface WhyAnswer {
-  state?: Maybe<string>
-  reason?: Maybe<string>
-  waitReason?: Maybe<string>
+  state: string
+  stateReason: string
+  /** one or two sentences */
+  summary: string
+  trials: { trialId: number; state: string; waitReason: string }[]
 }

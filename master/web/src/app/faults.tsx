@@ -39,7 +39,7 @@ function Command({ text }: { text: string }): ReactNode {
 export function CopyText({ text, label }: { text: string; label: string }): ReactNode {
   return (
     <CopyButton value={text}>
-      {({ copied, copy }) => <Button size="compact-sm" variant="default" onClick={copy}>{copied ? 'Copied' : label}</Button>}
+      {({ copied, copy }) => <Button size="xs" variant="default" onClick={copy}>{copied ? 'Copied' : label}</Button>}
     </CopyButton>
   )
 }

@@ -30,7 +30,7 @@ function Frame({ user }: { user: User }): ReactNode {
   return (
     <EventsContext value={events}>
       <Box component="header" className="panel" style={{ borderWidth: '0 0 1px', borderRadius: 0, position: 'sticky', top: 0, zIndex: 100 }}>
-        <Group h={52} px="lg" gap="lg" maw={1680} mx="auto" wrap="nowrap">
+        <Group h={52} px="lg" gap="md" maw={1680} mx="auto" wrap="nowrap">
           <Link to="/experiments" className="plain-link"><Text fw={700} fz={17} style={{ letterSpacing: '-0.01em' }}>Drover</Text></Link>
           <Group component="nav" gap={4} wrap="nowrap" aria-label="Pages">
             <Link to="/experiments" className="nav-link">Experiments</Link>
@@ -62,7 +62,7 @@ function LiveMark(): ReactNode {
     <Tooltip label={hint}>
       <Group gap={6} wrap="nowrap" role="status" aria-live="polite" data-live={status}>
         <span className="state-mark" data-moving={status === 'reconnecting'} style={{ background: `var(--mantine-color-${colour}-6)` }} />
-        <Text size="xs" className="quiet">{label}</Text>
+        <Text size="xs" className="quiet live-label">{label}</Text>
       </Group>
     </Tooltip>
   )

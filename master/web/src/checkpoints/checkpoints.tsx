@@ -86,7 +86,7 @@ function Row({ checkpoint, now, isOpen, onToggle }: RowProps): ReactNode {
             <Button component="a" href={archiveUrl(checkpoint.uuid, 'tar')} download size="compact-xs" variant="default">tar</Button>
             <Button size="compact-xs" variant="subtle" onClick={onToggle}>{isOpen ? 'Hide files' : 'Show files'}</Button>
           </Group>
-        ) : <Text size="xs" className="quiet">{bareState(checkpoint.state) === 'ACTIVE' ? 'once it is committed' : 'not available'}</Text>}
+        ) : <Text size="xs" className="quiet">{bareState(checkpoint.state) === 'ACTIVE' ? 'once it is committed' : neutralise(checkpoint.drover?.error || 'not available')}</Text>}
       </Table.Td>
     </Table.Tr>
   )

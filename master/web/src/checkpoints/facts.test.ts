@@ -14,6 +14,10 @@ it('adds up files and takes validation before training', () => {
   expect(facts).toEqual({ steps: 40, bytes: 15, files: 2, metrics: [{ name: 'loss', value: 0.1 }, { name: 'lr', value: Number.NaN }] })
 })
 
+it('believes the master before the metadata, which the script writes', () => {
+  expect(factsOf(checkpoint(1, { drover: { steps: 500 } })).steps).toBe(500)
+})
+
 it('knows no steps where the metadata name none', () => {
   expect(factsOf(checkpoint(undefined)).steps).toBeNull()
 })

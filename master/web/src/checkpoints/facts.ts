@@ -1,6 +1,6 @@
 import type { Checkpoint } from '../api/shapes.ts'
 
-export interface CheckpointFacts {
+interface CheckpointFacts {
   steps: number | null
   bytes: number
   files: number
@@ -11,7 +11,7 @@ export interface CheckpointFacts {
 /** What the table shows of a checkpoint, from Determined's shape. */
 export function factsOf(checkpoint: Checkpoint): CheckpointFacts {
   const paths = Object.entries(checkpoint.resources).filter(([path]) => !path.endsWith('/'))
-  const steps = Number(checkpoint.metadata['steps_completed'] ?? Number.NaN)
+  const steps = Number(checkpoint.drover?.steps ?? checkpoint.metadata['steps_completed'] ?? Number.NaN)
   const metrics = new Map<string, number>()
   for (const source of [checkpoint.training.validationMetrics, checkpoint.training.trainingMetrics]) {
     for (const [name, raw] of Object.entries(source?.avgMetrics ?? {})) {

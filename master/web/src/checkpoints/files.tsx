@@ -19,7 +19,7 @@ export function Files({ checkpoint }: { checkpoint: Checkpoint }): ReactNode {
     <Stack gap={6} px={36} pb="md" pt={4}>
       <Group gap="sm">
         <Text size="xs" className="quiet">Checkpoint</Text><Code>{checkpoint.uuid}</Code>
-        <Text size="xs" className="quiet">drover checkpoint download {checkpoint.uuid}</Text>
+        {checkpoint.drover?.url ? <><Text size="xs" className="quiet">at</Text><Code className="break">{neutralise(checkpoint.drover.url)}</Code></> : null}
       </Group>
       {query.error ? <Fault title="The files could not be listed" error={query.error} onRetry={() => void query.refetch()} /> : null}
       {files === undefined && !query.error ? <Skeleton h={60} /> : null}

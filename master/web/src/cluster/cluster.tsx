@@ -37,7 +37,7 @@ export function Cluster(): ReactNode {
           <Text fw={600} size="sm" px="md" pt="sm" pb={6}>Newest events</Text>
           <EventList
             events={events} empty="Nothing has happened yet."
-            link={(event) => event.experimentId === null ? null : <Link to="/experiments/$experimentId" params={{ experimentId: event.experimentId }}>experiment {event.experimentId}</Link>}
+            link={(event) => event.experimentId === null ? null : <Link className="link" to="/experiments/$experimentId" params={{ experimentId: event.experimentId }}>experiment {event.experimentId}</Link>}
           />
         </Box>
       </Box>

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { Agent } from '../api/shapes.ts'
 import { agentLook, runningOn, slotsOf } from './slots.ts'
 
-const container = { id: 'c1', parent: 'trial-7.2', state: 'STATE_RUNNING' }
+const container = { id: 'c1', parent: 'trial-7.2', state: 'STATE_RUNNING', drover: { experimentId: 3, trialId: 7 } }
 const agent: Agent = {
   id: 'gpu-1',
   enabled: true,
@@ -24,6 +24,11 @@ describe('slotsOf', () => {
     expect(slotsOf({ ...agent, enabled: false }).map((slot) => slot.use)).toEqual(['busy', 'disabled', 'disabled', 'disabled'])
   })
 
+  it('shows the number on the machine where the id says none', () => {
+    const slots = slotsOf({ id: 'x', slots: { 'GPU-b': { id: 'GPU-b', drover: { index: 1 } }, 'GPU-c': { id: 'GPU-c', drover: { index: 0 } } } })
+    expect(slots.map((slot) => [slot.id, slot.mark])).toEqual([['GPU-c', '0'], ['GPU-b', '1']])
+  })
+
   it('is empty where nothing is known', () => {
     expect(slotsOf({ id: 'x' })).toEqual([])
     expect(runningOn({ id: 'x' })).toEqual([])
@@ -33,16 +38,16 @@ describe('slotsOf', () => {
 describe('runningOn', () => {
   it('names each allocation once and knows the trial', () => {
     expect(runningOn(agent)).toEqual([
-      { allocation: 'notebook-abc.1', trialId: null, state: 'STATE_PULLING' },
-      { allocation: 'trial-7.2', trialId: 7, state: 'STATE_RUNNING' },
+      { allocation: 'notebook-abc.1', trialId: null, experimentId: null, state: 'STATE_PULLING' },
+      { allocation: 'trial-7.2', trialId: 7, experimentId: 3, state: 'STATE_RUNNING' },
     ])
   })
 })
 
 describe('agentLook', () => {
-  it('prefers what the master says', () => {
-    expect(agentLook({ id: 'a', state: 'LOST', enabled: true }).label).toBe('Lost')
-    expect(agentLook({ id: 'a', state: 'suspect' }).label).toBe('Silent')
+  it('says first how the agent is heard', () => {
+    expect(agentLook({ id: 'a', drover: { status: 'lost', seenAt: null }, enabled: true }).label).toBe('Lost')
+    expect(agentLook({ id: 'a', drover: { status: 'suspect', seenAt: null }, draining: true }).label).toBe('Silent')
     expect(agentLook({ id: 'a', draining: true, enabled: false }).label).toBe('Draining')
     expect(agentLook({ id: 'a', enabled: false }).label).toBe('Disabled')
     expect(agentLook({ id: 'a' }).label).toBe('Ready')

@@ -1,10 +1,12 @@
 import type { Agent, Slot } from '../api/shapes.ts'
 import { parseAllocationId } from '../../../../protocol/words/ids.ts'
 
-export type SlotUse = 'free' | 'busy' | 'draining' | 'disabled'
+type SlotUse = 'free' | 'busy' | 'draining' | 'disabled'
 
 export interface SlotFacts {
   id: string
+  /** what the square shows: the number on its machine */
+  mark: string
   use: SlotUse
   /** `NVIDIA A100`, `CPU` */
   device: string
@@ -17,12 +19,14 @@ export interface SlotFacts {
 export function slotsOf(agent: Agent): SlotFacts[] {
   return Object.entries(agent.slots ?? {})
     .map(([key, slot]) => factsOf(key, slot, agent))
-    .sort((a, b) => a.id.localeCompare(b.id, 'en', { numeric: true }))
+    .sort((a, b) => a.mark.localeCompare(b.mark, 'en', { numeric: true }) || a.id.localeCompare(b.id, 'en', { numeric: true }))
 }
 
 function factsOf(key: string, slot: Slot, agent: Agent): SlotFacts {
   const device = slot.device
-  return { id: slot.id ?? key, use: useOf(slot, agent), device: device?.brand || deviceKind(device?.type ?? ''), uuid: device?.uuid ?? '', allocation: slot.container?.parent ?? null }
+  const id = slot.id ?? key
+  const mark = String(slot.drover?.index ?? (id.length <= 3 ? id : ''))
+  return { id, mark, use: useOf(slot, agent), device: device?.brand || deviceKind(device?.type ?? ''), uuid: device?.uuid ?? '', allocation: slot.container?.parent ?? null }
 }
 
 function useOf(slot: Slot, agent: Agent): SlotUse {
@@ -40,6 +44,7 @@ export interface Running {
   allocation: string
   /** null where it is no trial's */
   trialId: number | null
+  experimentId: number | null
   state: string
 }
 
@@ -50,7 +55,7 @@ export function runningOn(agent: Agent): Running[] {
   for (const container of containers) {
     const allocation = container.parent || container.id
     if (container.state === 'STATE_TERMINATED' || found.has(allocation)) continue
-    found.set(allocation, { allocation, trialId: trialOf(allocation), state: container.state })
+    found.set(allocation, { allocation, trialId: container.drover?.trialId ?? trialOf(allocation), experimentId: container.drover?.experimentId ?? null, state: container.state })
   }
   return [...found.values()].sort((a, b) => a.allocation.localeCompare(b.allocation, 'en', { numeric: true }))
 }
@@ -60,19 +65,19 @@ function trialOf(allocation: string): number | null {
   return match ? Number(match[1]) : null
 }
 
-export interface AgentLook {
+interface AgentLook {
   label: string
   colour: string
   hint: string
 }
 
-/** Drover's own state where the master gives one; else what `enabled` and `draining` say. */
+/** How the agent is heard, then what was asked of it. */
 export function agentLook(agent: Agent): AgentLook {
-  const state = (agent.state ?? '').replace(/^(AGENT_)?STATE_/, '').toUpperCase()
-  if (state === 'LOST') return { label: 'Lost', colour: 'red', hint: 'Its heartbeat has failed for so long that its work was given to others.' }
-  if (state === 'SUSPECT') return { label: 'Silent', colour: 'orange', hint: 'Its heartbeat is late. It gets no new work until it is heard again; what runs there goes on.' }
-  if (state === 'RETIRING' || state === 'RETIRED') return { label: state === 'RETIRED' ? 'Retired' : 'Retiring', colour: 'gray', hint: 'It leaves the cluster once its work has ended.' }
+  const status = agent.drover?.status ?? 'ok'
+  if (status === 'lost') return { label: 'Lost', colour: 'red', hint: 'It has not been heard for more than 5 minutes. Check that the machine runs and that drover-agent on it reaches the master.' }
+  if (status === 'suspect') return { label: 'Silent', colour: 'orange', hint: 'Its heartbeat is late. It gets no new work until it is heard again; what runs there goes on.' }
+  if (status === 'new') return { label: 'New', colour: 'cyan', hint: 'It has joined and has not been heard yet.' }
   if (agent.draining === true) return { label: 'Draining', colour: 'yellow', hint: 'It gets no new work; what runs there goes on.' }
-  if (agent.enabled === false) return { label: 'Disabled', colour: 'gray', hint: 'It gets no new work. Enable it with: drover agent enable' }
+  if (agent.enabled === false) return { label: 'Disabled', colour: 'gray', hint: 'It gets no new work until an administrator enables it.' }
   return { label: 'Ready', colour: 'teal', hint: 'It is heard and takes work.' }
 }

@@ -10,28 +10,38 @@ import { type Range, plotData } from './plot-data.ts'
 
 const HEIGHT_PX = 230
 
-/** A chart of one measure. `version` says when the series, which are changed in place, have grown. */
-export function CurveChart({ chart, version, logScale, weight }: { chart: Chart; version: number; logScale: boolean; weight: number }): ReactNode {
+interface Props {
+  chart: Chart
+  /** says when the series, which are changed in place, have grown */
+  version: number
+  logScale: boolean
+  weight: number
+  /** null: all steps */
+  range: Range | null
+  onZoom: (range: Range | null) => void
+}
+
+/** A chart of one measure. */
+export function CurveChart({ chart, version, logScale, weight, range, onZoom }: Props): ReactNode {
   const holder = useRef<HTMLDivElement>(null)
   const plot = useRef<uPlot | null>(null)
-  const [range, setRange] = useState<Range | null>(null)
   const [pointed, setPointed] = useState<{ steps: number; values: readonly (number | null)[] } | null>(null)
   const scheme = useComputedColorScheme('light')
   // A new curve in the chart needs new options; a new point does not.
   const shape = chart.series.map((series) => `${series.group}/${series.metric}`).join('\n')
   const positive = logScale && chart.series.every((series) => series.values.every((value) => value > 0))
   const data = useMemo(() => plotData(chart.series, { range, weight }), [chart, version, range, weight])
-  const newest = useRef(data)
-  newest.current = data
+  const newest = useRef({ data, range })
+  newest.current = { data, range }
 
   useEffect(() => {
     const element = holder.current
     if (element === null) return
     const options = plotOptions({
       ink: inkOf(scheme), colours: chart.series.map((series, index) => seriesColour(series.group, index)), logScale: positive,
-      width: element.clientWidth, height: HEIGHT_PX, onZoom: setRange, onPoint: setPointed,
+      width: element.clientWidth, height: HEIGHT_PX, rangeNow: () => newest.current.range, onZoom, onPoint: setPointed,
     })
-    const made = new uPlot(options, newest.current, element)
+    const made = new uPlot(options, newest.current.data, element)
     plot.current = made
     const observer = new ResizeObserver(() => {
       if (element.clientWidth > 0 && element.clientWidth !== made.width) made.setSize({ width: element.clientWidth, height: HEIGHT_PX })
@@ -43,9 +53,9 @@ export function CurveChart({ chart, version, logScale, weight }: { chart: Chart;
       plot.current = null
     }
     // `shape` stands for the series.
-  }, [shape, scheme, positive])
+  }, [shape, scheme, positive, onZoom])
 
-  useEffect(() => plot.current?.setData(data), [data])
+  useEffect(() => plot.current?.setData(data), [data, range])
 
   return (
     <Box className="panel" p="sm" data-chart={chart.key}>

@@ -14,6 +14,8 @@ interface Wish {
   logScale: boolean
   width: number
   height: number
+  /** the steps to show, asked with each drawing; null: all */
+  rangeNow: () => Range | null
   /** null: all of it */
   onZoom: (range: Range | null) => void
   /** values at the pointer, one for each series; null when the pointer leaves */
@@ -28,8 +30,9 @@ export function plotOptions(wish: Wish): uPlot.Options {
     height: wish.height,
     legend: { show: false },
     padding: [8, 12, 0, 0],
-    cursor: { sync: { key: SYNC_KEY }, drag: { x: true, y: false, setScale: false }, points: { size: 6 }, bind: { dblclick: () => () => (wish.onZoom(null), null) } },
-    scales: { x: { time: false }, y: wish.logScale ? { distr: 3 } : { range: (_plot, low, high) => rangeOf(low, high) } },
+    // The pointer is shared, the drag is not: the page itself gives the range to all charts.
+    cursor: { sync: { key: SYNC_KEY, filters: { pub: (type) => type === 'mousemove' || type === 'mouseleave' } }, drag: { x: true, y: false, setScale: false }, points: { size: 6 }, bind: { dblclick: () => () => (wish.onZoom(null), null) } },
+    scales: { x: { time: false, range: (_plot, low, high) => stepsOf(wish.rangeNow(), low, high) }, y: wish.logScale ? { distr: 3 } : { range: (_plot, low, high) => rangeOf(low, high) } },
     axes: [
       { ...axis, size: 30, values: (_plot, splits) => splits.map((split) => (Number.isInteger(split) ? shortCount(split) : '')) },
       { ...axis, size: 62, values: (_plot, splits) => splits.map((split) => (split === null ? '' : formatMetric(split))) },
@@ -60,6 +63,12 @@ function pointAt(plot: uPlot): { steps: number; values: readonly (number | null)
     return null
   })
   return { steps, values }
+}
+
+function stepsOf(range: Range | null, low: number | null, high: number | null): [number, number] {
+  if (range !== null) return [range.from, range.to]
+  if (low === null || high === null) return [0, 1]
+  return low === high ? [low - 1, high + 1] : [low, high]
 }
 
 /** A flat curve gets room around it; uPlot would draw it on the edge. */

@@ -3,7 +3,7 @@ import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import type { ReactNode } from 'react'
 import { whyQuery } from '../api/queries.ts'
-import type { Experiment, ExperimentAnswer, MetricsWorkload, Trial } from '../api/shapes.ts'
+import type { Experiment, ExperimentAnswer, MetricsWorkload, Trial, WhyAnswer } from '../api/shapes.ts'
 import { Ago, ProgressCell, StateBadge } from '../app/state-badge.tsx'
 import { useNow } from '../app/use-now.ts'
 import { ExperimentActions } from '../experiments/actions.tsx'
@@ -17,8 +17,8 @@ export function ExperimentHead({ answer, trial }: { answer: ExperimentAnswer; tr
   const { experiment } = answer
   return (
     <Stack gap="sm">
-      <Group justify="space-between" align="flex-start" wrap="nowrap" gap="lg">
-        <div style={{ minWidth: 0 }}>
+      <Group justify="space-between" align="flex-start" gap="sm">
+        <div style={{ minWidth: 0, flex: '1 1 320px' }}>
           <Text size="xs" className="quiet"><Anchor component={Link} to="/experiments" inherit>Experiments</Anchor> / {experiment.id}</Text>
           <Title order={1} fz={22} className="break">{neutralise(experiment.name)}</Title>
           {experiment.description ? <Text size="sm" className="quiet break">{neutralise(experiment.description)}</Text> : null}
@@ -36,22 +36,29 @@ export function ExperimentHead({ answer, trial }: { answer: ExperimentAnswer; tr
 
 function Why({ experiment, jobsAhead }: { experiment: Experiment; jobsAhead: number }): ReactNode {
   const why = useQuery(whyQuery(experiment.id))
-  const reason = why.data?.reason || ''
-  const waits = why.data?.waitReason || ''
+  const summary = why.data?.summary || why.data?.stateReason || experiment.drover?.stateReason || ''
+  const waits = waitReasons(why.data, experiment).filter((reason) => !summary.includes(reason))
   const look = lookOf(experiment.state)
   return (
     <Paper className="panel" px="md" py="sm" style={{ borderLeft: `3px solid var(--mantine-color-${look.colour}-6)` }}>
       <Group gap="md" align="flex-start" wrap="nowrap">
         <StateBadge state={experiment.state} />
-        <Stack gap={2} style={{ minWidth: 0 }}>
-          {reason ? <Text size="sm" className="break">{neutralise(reason)}</Text> : null}
-          {waits && waits !== reason ? <Text size="sm" className="break" data-testid="waits"><b>Waits:</b> {neutralise(waits)}</Text> : null}
+        <Stack gap={2} style={{ minWidth: 0 }} data-testid="why">
+          <Text size="sm" className="break">{neutralise(summary) || plainReason(experiment)}</Text>
+          {waits.map((reason) => <Text key={reason} size="sm" className="break"><b>Waits:</b> {neutralise(reason)}</Text>)}
           {jobsAhead > 0 ? <Text size="sm" className="quiet">{formatCount(jobsAhead)} ahead of it in the queue</Text> : null}
-          {reason === '' && waits === '' ? <Text size="sm" className="quiet">{why.error ? `The reason could not be fetched: ${why.error.message}` : plainReason(experiment)}</Text> : null}
+          {why.error ? <Text size="xs" className="quiet break">The reason could not be fetched: {why.error.message}</Text> : null}
         </Stack>
       </Group>
     </Paper>
   )
+}
+
+/** Each reason once; trials of one experiment mostly wait for the same. */
+function waitReasons(why: WhyAnswer | undefined, experiment: Experiment): string[] {
+  if (isTerminalState(experiment.state)) return []
+  const reasons = why ? why.trials.map((trial) => trial.waitReason) : [experiment.drover?.waitReason ?? '']
+  return [...new Set(reasons)].filter((reason) => reason !== '')
 }
 
 /** Where the master gives no reason, what the state means. */

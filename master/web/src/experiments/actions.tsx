@@ -14,7 +14,7 @@ const HINTS: Readonly<Record<ExperimentAction, string>> = {
   kill: 'Ends the experiment at once, without a last checkpoint.',
 }
 
-export function useExperimentAction(id: number) {
+function useExperimentAction(id: number) {
   const queryClient = useQueryClient()
   return useMutation({
     mutationFn: (action: ExperimentAction) => requestJson('POST', `/api/v1/experiments/${id}/${action}`),

@@ -1,17 +1,17 @@
 import type { LiveEvent, LiveLine, LiveMessage, LiveMetric, LiveRequest } from '../../../../protocol/wire/live.ts'
 
-export type LiveTopic = Extract<LiveRequest, { kind: 'subscribe' }>['topic']
+type LiveTopic = Extract<LiveRequest, { kind: 'subscribe' }>['topic']
 interface ItemOf {
   events: LiveEvent
   logs: LiveLine
   metrics: LiveMetric
 }
-export type LiveItem<T extends LiveTopic> = ItemOf[T['name']]
+type LiveItem<T extends LiveTopic> = ItemOf[T['name']]
 
 /** idle: nobody listens. reconnecting: the connection was lost or refused and is tried again. */
 export type LiveStatus = 'idle' | 'connecting' | 'open' | 'reconnecting'
 
-export interface LiveHandlers<T extends LiveTopic> {
+interface LiveHandlers<T extends LiveTopic> {
   items: (items: LiveItem<T>[]) => void
   /** the task is over and all of it has arrived */
   end?: () => void

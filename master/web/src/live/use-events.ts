@@ -37,7 +37,7 @@ export function useEventFeed(): readonly LiveEvent[] {
     }
     queryClient
       .fetchQuery({ ...newestEvents(), staleTime: 0 })
-      .then((answer) => follow(answer.events, answer.cursor))
+      .then((answer) => follow(answer.events.toSorted((a, b) => a.id - b.id), answer.cursor))
       // The feed is still of use without its past; the queries themselves say what is wrong with the master.
       .catch(() => follow([], 0))
     return () => {

@@ -32,7 +32,7 @@ export function LogPanel({ trial, tall = false }: { trial: Trial; tall?: boolean
           <TextInput size="xs" type="search" w={190} placeholder="Search" aria-label="Search the log" value={typed} onChange={(event) => setTyped(event.currentTarget.value)} />
           <LevelSelect value={minLevel} onChange={setMinLevel} />
           {store.ranks.length > 1 ? <RankSelect ranks={store.ranks} value={rank} onChange={setRank} /> : null}
-          <Button size="compact-sm" variant="default" disabled={store.shown.length === 0} onClick={() => saveLog(store.shown, `trial-${trial.id}.log`)}>Save</Button>
+          <Button size="xs" variant="default" disabled={store.shown.length === 0} onClick={() => saveLog(store.shown, `trial-${trial.id}.log`)}>Save</Button>
           <Switch size="sm" label="Follow" checked={follow} onChange={(event) => setFollow(event.currentTarget.checked)} />
         </Group>
       </Group>

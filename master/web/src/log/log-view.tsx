@@ -1,7 +1,7 @@
 import { Button, Text } from '@mantine/core'
 import { memo, type ReactNode, type UIEvent, useLayoutEffect, useRef, useState } from 'react'
 import { formatTime } from '../words/format.ts'
-import type { LogRow, LogStore } from './log-store.ts'
+import type { LogLevel, LogRow, LogStore } from './log-store.ts'
 import { isAtEnd, splitHits, windowOf } from './window.ts'
 
 /** Height of each row in px: one line of text, never wrapped, so that nothing moves as lines come. As in page.css. */
@@ -68,13 +68,16 @@ export function LogView({ store, version, search, follow, onFollow, tall, empty 
   )
 }
 
+/** INFO is the rule and goes unsaid. */
+const LEVEL_MARKS: Readonly<Record<LogLevel, string>> = { TRACE: 'trace', DEBUG: 'debug', INFO: '', WARNING: 'warn', ERROR: 'ERROR', CRITICAL: 'CRIT' }
+
 const Line = memo(function Line({ row, search }: { row: LogRow; search: string }): ReactNode {
   return (
     <div className="log-line" data-level={row.level} data-line={row.id}>
       <span className="log-number">{row.id}</span>
       <span className="log-time" title={`${formatTime(row.time, true)}, ${row.agentId}${row.stderr ? ', stderr' : ''}`}>{formatTime(row.time).slice(11)}</span>
       <span className="log-rank" title={`rank ${row.rank} on ${row.agentId}`}>r{row.rank}</span>
-      <span className="log-level">{row.level === 'INFO' ? '' : row.level.slice(0, 5)}</span>
+      <span className="log-level">{LEVEL_MARKS[row.level]}</span>
       <span className="log-text">{splitHits(row.text, search).map((part, index) => (index % 2 === 1 ? <mark key={index}>{part}</mark> : part))}</span>
     </div>
   )

@@ -2,7 +2,7 @@ import { useEffect, useMemo, useState } from 'react'
 import { useLive } from '../live/use-live.ts'
 import { LogStore, MAX_ROWS } from './log-store.ts'
 
-export interface LogFeed {
+interface LogFeed {
   store: LogStore
   /** grows as lines come: what makes the view draw again */
   version: number

@@ -1,5 +1,5 @@
 /** Rows of equal height: which of them are to be drawn. */
-export interface RowWindow {
+interface RowWindow {
   first: number
   /** one past the last */
   end: number
@@ -9,8 +9,10 @@ export interface RowWindow {
 const OVERSCAN = 20
 
 export function windowOf(scrollTop: number, viewHeight: number, rowHeight: number, count: number): RowWindow {
-  const first = Math.floor(Math.max(0, scrollTop) / rowHeight) - OVERSCAN
-  const end = Math.ceil((Math.max(0, scrollTop) + viewHeight) / rowHeight) + OVERSCAN
+  // When rows go, the browser moves the view up only after this was drawn: it is foreseen, so that nothing blinks.
+  const top = Math.max(0, Math.min(scrollTop, count * rowHeight - viewHeight))
+  const first = Math.floor(top / rowHeight) - OVERSCAN
+  const end = Math.ceil((top + viewHeight) / rowHeight) + OVERSCAN
   return { first: Math.max(0, Math.min(first, count)), end: Math.max(0, Math.min(end, count)) }
 }
 

@@ -1,7 +1,7 @@
 /** States as the API writes them (`STATE_ACTIVE`), in words and colours. One table for all pages. */
 
 /** Mantine colour names; chosen so that light and dark both keep the text legible. */
-export type StateColour = 'blue' | 'teal' | 'gray' | 'red' | 'yellow' | 'orange' | 'cyan'
+type StateColour = 'blue' | 'teal' | 'gray' | 'red' | 'yellow' | 'orange' | 'cyan'
 
 export interface StateLook {
   label: string
@@ -12,6 +12,8 @@ export interface StateLook {
 
 const LOOKS: Readonly<Record<string, StateLook>> = {
   ACTIVE: { label: 'Active', colour: 'blue', moving: true },
+  ASSIGNED: { label: 'Assigned', colour: 'cyan', moving: true },
+  TERMINATED: { label: 'Ended', colour: 'gray', moving: false },
   QUEUED: { label: 'Queued', colour: 'yellow', moving: false },
   PULLING: { label: 'Pulling image', colour: 'cyan', moving: true },
   STARTING: { label: 'Starting', colour: 'cyan', moving: true },
@@ -58,7 +60,7 @@ export function isTerminalState(state: string): boolean {
   return TERMINAL.has(bareState(state))
 }
 
-export function isActiveState(state: string): boolean {
+function isActiveState(state: string): boolean {
   return ACTIVE.has(bareState(state))
 }
 

@@ -1,0 +1,156 @@
+import { createHash, randomUUID } from 'node:crypto'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { realClock } from '../../protocol/kit/clock.ts'
+import type { Desired } from '../../protocol/wire/heartbeat.ts'
+import type { AgentEvent } from '../../protocol/wire/events.ts'
+import type { AllocationSpec } from '../../protocol/wire/spec.ts'
+import type { Docker } from '../docker/door.ts'
+import { connectDocker } from '../docker/engine.ts'
+import { openJournal, type SqliteJournal } from '../journal/sqlite.ts'
+import { RUN_NAMES } from '../plan/paths.ts'
+import { aSpec } from '../plan/world.fixture.ts'
+import type { Attendant } from '../steps/attendant.ts'
+import { BlobError, type StepContext } from '../steps/context.ts'
+import { openRefusals } from '../steps/refusals.ts'
+import { silentLog } from './log.fixture.ts'
+import { startReconcile } from './reconcile.ts'
+import { watchDocker } from './watch-docker.ts'
+import { openContainerView } from './world.ts'
+
+/** What an attendant was asked to do, in order. It opens the gateway's gate and drains at once, unless told otherwise. */
+export interface FakeAttendant extends Attendant {
+  calls: string[]
+  gate: Promise<void>
+}
+
+export function fakeAttendant(): FakeAttendant {
+  const calls: string[] = []
+  const fake: FakeAttendant = {
+    calls,
+    gate: Promise.resolve(),
+    restore: async (spec) => {
+      calls.push(`restore ${spec.alloc}`)
+      await fake.gate
+      return { ok: true, bytes: 0 }
+    },
+    attach: ({ spec, paths, pid }) => {
+      calls.push(`attach ${spec.alloc} ${pid > 0 ? 'alive' : 'dead'}`)
+      writeFileSync(join(paths.run, RUN_NAMES.gatewayReady), '')
+    },
+    preempt: (alloc) => void calls.push(`preempt ${alloc}`),
+    drain: async ({ spec }, signal) => {
+      calls.push(`drain ${spec.alloc}`)
+      await Promise.race([fake.gate, new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()))])
+    },
+    detach: async (alloc) => void calls.push(`detach ${alloc}`),
+    close: async () => undefined,
+  }
+  return fake
+}
+
+export interface Rig {
+  readonly dir: string
+  readonly clusterId: string
+  readonly journal: SqliteJournal
+  readonly docker: Docker
+  attendant: FakeAttendant
+  blobs: Map<string, Buffer>
+  want(spec: AllocationSpec, want: Desired['want']): void
+  spec(change: Partial<AllocationSpec>): AllocationSpec
+  events(): AgentEvent[]
+  /** Like kill -9: nothing is told to anybody, memory is gone; then a new life on the same disk. */
+  crash(): Promise<void>
+  close(): Promise<void>
+}
+
+/** The reconcile loop on a real Docker Engine, a real journal and a fake attendant. */
+export function startRig(options: { dockerHost: string; image: string; wrapDocker?: (docker: Docker) => Docker }): Rig {
+  const dir = mkdtempSync(join(tmpdir(), 'drover-rig-'))
+  const clusterId = `test-${randomUUID().slice(0, 8)}`
+  const blobs = new Map<string, Buffer>()
+  const plain = connectDocker({ dockerHost: options.dockerHost, clusterId, agentId: 'rig' })
+  const docker = options.wrapDocker?.(plain) ?? plain
+  const state = { desired: [] as Desired[], attendant: fakeAttendant(), life: undefined as Life | undefined }
+  const begin = (): Life => startLife({ dir, clusterId, docker, blobs, attendant: state.attendant, desired: () => state.desired })
+  let life = begin()
+  return {
+    dir, clusterId, docker, blobs,
+    get journal() {
+      return life.journal
+    },
+    get attendant() {
+      return state.attendant
+    },
+    set attendant(fresh) {
+      state.attendant = fresh
+    },
+    spec: (change) => aSpec({ clusterId, image: options.image, ...change }),
+    want: (spec, want) => {
+      const bytes = Buffer.from(JSON.stringify(spec))
+      const digest = createHash('sha256').update(bytes).digest('hex')
+      blobs.set(digest, bytes)
+      state.desired = [...state.desired.filter((one) => one.alloc !== spec.alloc), { alloc: spec.alloc, want, ...(want === 'discard' ? {} : { spec: digest }) }]
+      life.wake()
+    },
+    events: () => life.journal.outbox.after(0, 10_000),
+    crash: async () => {
+      await life.end()
+      state.attendant = fakeAttendant()
+      life = begin()
+    },
+    close: async () => {
+      await life.end()
+      for (const container of await plain.list()) await plain.remove(container.id)
+      rmSync(dir, { recursive: true })
+    },
+  }
+}
+
+interface Life {
+  journal: SqliteJournal
+  wake(): void
+  end(): Promise<void>
+}
+
+function startLife(parts: { dir: string; clusterId: string; docker: Docker; blobs: Map<string, Buffer>; attendant: Attendant; desired: () => Desired[] }): Life {
+  const stop = new AbortController()
+  const journal = openJournal(parts.dir, () => undefined)
+  const common = { clock: realClock, random: Math.random, log: silentLog, signal: stop.signal }
+  const context: StepContext = {
+    journal, docker: parts.docker, attendant: parts.attendant, agentId: 'rig', clusterId: parts.clusterId, stateDir: parts.dir, imageReady: new Set(), attached: new Set(),
+    refused: openRefusals(journal), clock: realClock, log: silentLog,
+    slots: () => [{ id: 'cpu-0', kind: 'cpu', uuid: 'cpu-0', brand: 'CPU', memoryMib: 0, index: 0 }, { id: 'cpu-1', kind: 'cpu', uuid: 'cpu-1', brand: 'CPU', memoryMib: 0, index: 1 }],
+    blobs: {
+      fetch: async (digest) => {
+        const bytes = parts.blobs.get(digest)
+        if (bytes === undefined) throw new BlobError(`no blob ${digest}`)
+        return bytes
+      },
+    },
+  }
+  const view = openContainerView(parts.docker)
+  const loop = startReconcile({ context, desired: parts.desired, view, onStep: () => undefined, random: Math.random, signal: stop.signal })
+  const watching = watchDocker({ ...common, docker: parts.docker, onChange: () => {
+    view.markStale()
+    loop.wake()
+  } })
+  return {
+    journal,
+    wake: loop.wake,
+    end: async () => {
+      stop.abort()
+      await Promise.all([loop.ended, watching])
+      journal.close()
+    },
+  }
+}
+
+export async function until(what: string, test: () => boolean | Promise<boolean>, ms = 20_000): Promise<void> {
+  const end = performance.now() + ms
+  while (!(await test())) {
+    if (performance.now() > end) throw new Error(`waited ${ms} ms in vain until ${what}`)
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+}

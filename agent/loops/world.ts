@@ -1,0 +1,56 @@
+import type { Desired } from '../../protocol/wire/heartbeat.ts'
+import { parseAllocationId } from '../../protocol/words/ids.ts'
+import type { Docker } from '../docker/door.ts'
+import type { StepKind } from '../plan/steps.ts'
+import type { ObservedContainer, World } from '../plan/world.ts'
+import type { StepContext } from '../steps/context.ts'
+
+/** Containers as last listed. Asked again when an event or a step says so, and by age: events are only a hint. */
+export interface ContainerView {
+  /** as of the last `fresh` */
+  last(): readonly ObservedContainer[]
+  markStale(): void
+  isStale(nowMs: number): boolean
+  fresh(nowMs: number): Promise<readonly ObservedContainer[]>
+}
+
+const AGE_MAX_MS = 10_000
+
+export function openContainerView(docker: Pick<Docker, 'list'>): ContainerView {
+  let containers: readonly ObservedContainer[] = []
+  let listedAt = Number.NEGATIVE_INFINITY
+  let stale = true
+  const isStale = (nowMs: number): boolean => stale || nowMs - listedAt >= AGE_MAX_MS
+  return {
+    last: () => containers,
+    markStale: () => void (stale = true),
+    isStale,
+    fresh: async (nowMs) => {
+      if (!isStale(nowMs)) return containers
+      // before the call: what happens while Docker answers must make it stale again
+      stale = false
+      try {
+        containers = await docker.list()
+      } catch (error) {
+        stale = true
+        throw error
+      }
+      listedAt = nowMs
+      return containers
+    },
+  }
+}
+
+/** One snapshot. Rows and `busy` first, containers after them: a row is then never newer than the list (see World). */
+export async function loadWorld(context: StepContext, desired: readonly Desired[], under: ReadonlyMap<string, StepKind>, view: ContainerView): Promise<World> {
+  const busy = new Map(under)
+  const rows = context.journal.allocations()
+  const highestEpoch = new Map<string, number>()
+  for (const { alloc } of [...desired, ...rows]) {
+    const task = parseAllocationId(alloc)?.task
+    if (task !== undefined) highestEpoch.set(task, context.journal.highestEpoch(task))
+  }
+  const [attached, imageReady, refused] = [new Set(context.attached), new Set(context.imageReady), new Set(context.refused.all())]
+  const containers = await view.fresh(context.clock.monotonicMs())
+  return { now: context.clock.wallMs(), desired, rows, containers, busy, attached, imageReady, refused, highestEpoch }
+}

@@ -1,0 +1,65 @@
+import type { AllocationSpec } from '../../protocol/wire/spec.ts'
+import { parseAllocationId } from '../../protocol/words/ids.ts'
+import { RUN_DIR, RUN_NAMES } from './paths.ts'
+
+/** Port of the gateway on the container's own loopback. */
+export const GATEWAY_PORT = 18080
+/** Rendezvous of a gang; where the launcher of rank 0 listens. */
+const MASTER_PORT = 29400
+
+/** An image or a user must not reach GPUs that were not assigned: devices come by request only. */
+const STRIPPED = ['NVIDIA_VISIBLE_DEVICES', 'CUDA_VISIBLE_DEVICES']
+
+/** The script's contract (ARCHITECTURE.md): user's variables, then the master's, then these over them. Sorted `NAME=value`. */
+export function environmentOf(spec: AllocationSpec, agentId: string): string[] {
+  const variables: Record<string, string> = { ...spec.env, ...droverVariables(spec), ...determinedVariables(spec, agentId) }
+  for (const name of STRIPPED) delete variables[name]
+  if (spec.restore === null) delete variables['DET_LATEST_CHECKPOINT']
+  return Object.entries(variables).sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, value]) => `${name}=${value}`)
+}
+
+function droverVariables(spec: AllocationSpec): Record<string, string> {
+  const rank = String(spec.rank)
+  const worldSize = String(spec.worldSize)
+  const masterAddress = '127.0.0.1'
+  return {
+    DROVER_CHECKPOINT_DIR: `${RUN_DIR}/${RUN_NAMES.checkpoints}`,
+    DROVER_METRICS_FILE: `${RUN_DIR}/${RUN_NAMES.metrics}`,
+    DROVER_PREEMPT_FILE: `${RUN_DIR}/${RUN_NAMES.preempt}`,
+    ...(spec.restore === null ? {} : { DROVER_RESTORE_DIR: `${RUN_DIR}/${RUN_NAMES.restored}` }),
+    DROVER_HPARAMS: JSON.stringify(spec.hparams),
+    DROVER_RANK: rank, DROVER_WORLD_SIZE: worldSize, DROVER_MASTER_ADDR: masterAddress, DROVER_MASTER_PORT: String(MASTER_PORT),
+    RANK: rank, WORLD_SIZE: worldSize, MASTER_ADDR: masterAddress, MASTER_PORT: String(MASTER_PORT),
+    DROVER_EXPERIMENT_ID: String(spec.experimentId),
+    DROVER_TRIAL_ID: String(spec.trialId),
+    DROVER_ALLOCATION_ID: spec.alloc,
+    DROVER_SEED: String(spec.seed),
+    DROVER_STEPS_COMPLETED: String(spec.restore?.steps ?? 0),
+    DROVER_SLOTS: JSON.stringify(spec.slots),
+  }
+}
+
+function determinedVariables(spec: AllocationSpec, agentId: string): Record<string, string> {
+  const id = parseAllocationId(spec.alloc)
+  return {
+    DET_MASTER: `http://127.0.0.1:${GATEWAY_PORT}`,
+    DET_MASTER_HOST: '127.0.0.1', DET_MASTER_ADDR: '127.0.0.1', DET_MASTER_PORT: String(GATEWAY_PORT),
+    DET_CLUSTER_ID: spec.clusterId,
+    DET_AGENT_ID: agentId,
+    DET_SLOT_IDS: JSON.stringify(spec.slots.map((_, index) => index)),
+    DET_TASK_ID: id?.task ?? '',
+    DET_TASK_TYPE: 'TRIAL',
+    DET_ALLOCATION_ID: spec.alloc,
+    DET_SESSION_TOKEN: spec.token,
+    DET_TRIAL_ID: String(spec.trialId),
+    DET_EXPERIMENT_ID: String(spec.experimentId),
+    DET_TRIAL_RUN_ID: String(id?.epoch ?? 0),
+    DET_TRIAL_SEED: String(spec.seed),
+    DET_HPARAMS: JSON.stringify(spec.hparams),
+    DET_STEPS_COMPLETED: String(spec.restore?.steps ?? 0),
+    ...(spec.restore === null ? {} : { DET_LATEST_CHECKPOINT: spec.restore.uuid }),
+    DET_RESOURCES_TYPE: 'docker-container',
+    DET_WORKDIR: spec.workDir,
+    DET_SEGMENT_ENABLED: 'false',
+  }
+}

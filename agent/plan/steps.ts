@@ -1,0 +1,37 @@
+import type { ExitKind } from '../../protocol/words/failures.ts'
+
+/**
+ * What the agent does next for one allocation. Data only; `agent/steps/table.ts` holds the executor of each kind
+ * and fails to compile where one is missing. `reason` is for people: log and, where it matters, the task log.
+ */
+export type Step =
+  /** journal the intent, before anything is done */
+  | { kind: 'accept'; alloc: string; epoch: number; specDigest: string; reason: string }
+  /** answer for an allocation that will never be started here */
+  | { kind: 'refuse'; alloc: string; exit: ExitKind; reason: string }
+  /** the journal was lost, Docker still has the container */
+  | { kind: 'adopt'; alloc: string; epoch: number; specDigest: string; containerId: string; phase: 'restored' | 'started'; reason: string }
+  | { kind: 'ensure-image'; alloc: string; reason: string }
+  | { kind: 'restore'; alloc: string; reason: string }
+  | { kind: 'create'; alloc: string; reason: string }
+  | { kind: 'start'; alloc: string; reason: string }
+  /** Docker says it runs, the journal does not yet */
+  | { kind: 'record-started'; alloc: string; containerId: string; reason: string }
+  | { kind: 'attach'; alloc: string; containerId: string; reason: string }
+  | { kind: 'preempt'; alloc: string; reason: string }
+  /** SIGTERM */
+  | { kind: 'stop'; alloc: string; containerId: string; reason: string }
+  /** SIGKILL */
+  | { kind: 'kill'; alloc: string; containerId: string; reason: string }
+  | { kind: 'exited'; alloc: string; containerId: string; reason: string }
+  | { kind: 'vanished'; alloc: string; reason: string }
+  /** ended before a container ran */
+  | { kind: 'abandon'; alloc: string; exit: ExitKind; reason: string }
+  | { kind: 'drain'; alloc: string; reason: string }
+  /** remove container, files and journal row */
+  | { kind: 'discard'; alloc: string; containerIds: readonly string[]; reason: string }
+  /** abort the step under way: what was wanted has changed */
+  | { kind: 'interrupt'; alloc: string; reason: string }
+
+export type StepKind = Step['kind']
+export type StepOf<K extends StepKind> = Extract<Step, { kind: K }>

@@ -1,0 +1,62 @@
+import { isDockerError, ModelDefinitionError } from '../docker/errors.ts'
+import { packWorkDir } from '../docker/model-definition.ts'
+import type { JournalAllocation } from '../journal/door.ts'
+import { containerOptions, devicesOf, LABELS, type ContainerOptions } from '../plan/container-spec.ts'
+import { allocationPaths } from '../plan/paths.ts'
+import type { StepOf } from '../plan/steps.ts'
+import { BlobError, rowOf, type StepContext } from './context.ts'
+import { failLaunch } from './exit.ts'
+import { makeRunDirectory } from './run-directory.ts'
+
+const CONTEXT_BYTES_MAX = 128 << 20
+
+/**
+ * Makes the container and fills it with the model definition. The row is the intent, the name the idempotency key: a
+ * crash between any two lines finds the same container again by its name, and fills it again.
+ */
+export async function create(context: StepContext, step: StepOf<'create'>, signal: AbortSignal): Promise<void> {
+  const row = rowOf(context, step.alloc)
+  const devices = devicesOf(row.spec, context.slots())
+  if (!devices.ok) return failLaunch(context, row, 'agent-error', `slot ${devices.missing} is not on this agent (any more)`)
+  const paths = allocationPaths(context.stateDir, row.alloc)
+  await makeRunDirectory(paths, row.spec.user)
+  try {
+    const [containerId, archive] = await Promise.all([
+      createOnce(context, row, containerOptions(row.spec, paths, devices.slots, context.agentId)),
+      row.spec.context === null ? null : context.blobs.fetch(row.spec.context, CONTEXT_BYTES_MAX, signal),
+    ])
+    if (containerId === null) return
+    await context.docker.fill(containerId, '/', packWorkDir(row.spec, archive), signal)
+    context.journal.transaction((tx) => {
+      tx.putAllocation({ ...row, phase: 'created', containerId })
+      tx.append({ kind: 'state', alloc: row.alloc, t: context.clock.wallMs(), state: 'STARTING', containerId })
+    })
+  } catch (error) {
+    if (isDockerError(error, 'image-missing')) context.imageReady.delete(row.alloc)
+    if (error instanceof ModelDefinitionError) return failLaunch(context, row, 'create', error.message)
+    if (error instanceof BlobError) return failLaunch(context, row, 'agent-error', `the model definition cannot be had: ${error.message}`)
+    if (!isDockerError(error, 'invalid')) throw error
+    failLaunch(context, row, 'create', `Docker refuses the container: ${error.message}. ${cureOf(error.message)}`)
+  }
+}
+
+/** Null where the name belongs to somebody else: answered, and free of charge for the user. */
+async function createOnce(context: StepContext, row: JournalAllocation, options: ContainerOptions): Promise<string | null> {
+  try {
+    return await context.docker.create(options)
+  } catch (error) {
+    if (!isDockerError(error, 'conflict')) throw error
+    const found = await context.docker.inspect(options.name)
+    const own = [LABELS.cluster, LABELS.agent, LABELS.alloc].every((label) => found.labels[label] === options.Labels[label])
+    if (own) return found.id
+    failLaunch(context, row, 'agent-error', `the name ${options.name} is taken in Docker by a container that is not this agent's (${found.id.slice(0, 12)}): remove it`)
+    return null
+  }
+}
+
+function cureOf(message: string): string {
+  if (/bind source path does not exist/i.test(message)) return 'Correct bind_mounts: host_path must exist on every agent of the pool.'
+  if (/duplicate mount point/i.test(message)) return 'Correct bind_mounts: two mounts have the same container_path.'
+  if (/invalid mount|mount path/i.test(message)) return 'Correct bind_mounts: container_path must be absolute.'
+  return 'Correct the experiment configuration.'
+}

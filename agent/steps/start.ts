@@ -1,0 +1,53 @@
+import { isDockerError, type DockerError } from '../docker/errors.ts'
+import { allocationPaths } from '../plan/paths.ts'
+import type { StepOf } from '../plan/steps.ts'
+import { rowOf, type StepContext } from './context.ts'
+import { failLaunch } from './exit.ts'
+
+/** Starts what was created; one that runs already is fine. */
+export async function start(context: StepContext, step: StepOf<'start'>): Promise<void> {
+  const row = rowOf(context, step.alloc)
+  if (row.containerId === null) throw new Error(`the journal has no container of ${row.alloc} to start`)
+  try {
+    await context.docker.start(row.containerId)
+  } catch (error) {
+    const text = isDockerError(error, 'invalid', 'server', 'missing', 'conflict') ? refusalOf(error) : null
+    if (text === null) throw error
+    return failLaunch(context, row, text.exit, `Docker cannot start the container: ${text.text}`)
+  }
+  await noteRunning(context, step.alloc, row.containerId)
+}
+
+export function recordStarted(context: StepContext, step: StepOf<'record-started'>): Promise<void> {
+  return noteRunning(context, step.alloc, step.containerId)
+}
+
+/** Begins the side work, or takes it up again after a restart of the agent; reminds it of a preemption under way. */
+export async function attach(context: StepContext, step: StepOf<'attach'>): Promise<void> {
+  const row = rowOf(context, step.alloc)
+  const found = await context.docker.inspect(step.containerId)
+  if (found.pid === 0) return
+  context.attendant.attach({ spec: row.spec, paths: allocationPaths(context.stateDir, row.alloc), containerId: found.id, pid: found.pid, logPath: found.logPath })
+  context.attached.add(row.alloc)
+  if (row.preemptAt !== null) context.attendant.preempt(row.alloc)
+}
+
+async function noteRunning(context: StepContext, alloc: string, containerId: string): Promise<void> {
+  const row = rowOf(context, alloc)
+  const attaching = attach(context, { kind: 'attach', alloc, containerId, reason: 'started' })
+  context.journal.transaction((tx) => {
+    tx.putAllocation({ ...row, phase: 'started', containerId })
+    tx.append({ kind: 'state', alloc, t: context.clock.wallMs(), state: 'RUNNING', containerId })
+  })
+  await attaching
+}
+
+/** Null where it is neither the spec nor the host: the container is gone, or Docker may do it next time. */
+function refusalOf(error: DockerError): { exit: 'create' | 'agent-error'; text: string } | null {
+  const { message, kind } = error
+  if (/no such container/i.test(message)) return null
+  if (/device driver|nvidia|libnvidia|CUDA|cdi/i.test(message)) return { exit: 'agent-error', text: `the GPU runtime of this agent does not work: ${message}` }
+  if (/\/bin\/sh.*no such file|exec: "\/bin\/sh"/i.test(message)) return { exit: 'create', text: `the image has no /bin/sh: use an image with a shell. Docker says: ${message}` }
+  if (/OCI runtime|mount|working directory|unable to find user|exec format error/i.test(message) || kind === 'invalid') return { exit: 'create', text: message }
+  return null
+}
