@@ -1,5 +1,5 @@
 import { readFile, statfs } from 'node:fs/promises'
-import { availableParallelism, release, totalmem } from 'node:os'
+import { availableParallelism } from 'node:os'
 import type { Inventory, Slot } from '../../protocol/wire/heartbeat.ts'
 import { DROVER_VERSION } from '../../protocol/wire/version.ts'
 import type { Log } from '../../protocol/kit/log.ts'
@@ -13,15 +13,16 @@ const MIB = 1024 ** 2
 /** The inventory must not change with every byte written. */
 const DISK_STEP_MIB = 1024
 
-/** Plain reads of /proc, /etc and DMI: no child process, a few milliseconds. */
+/** Once at the start: systeminformation for what it knows, plain reads for the boot id and what EC2 writes into DMI. */
 export async function readHostFacts(hostname: string): Promise<HostFacts> {
-  const [bootId, osRelease, vendor, asset, product] = await Promise.all(
-    ['/proc/sys/kernel/random/boot_id', '/etc/os-release', '/sys/devices/virtual/dmi/id/sys_vendor', '/sys/devices/virtual/dmi/id/board_asset_tag', '/sys/devices/virtual/dmi/id/product_name'].map(readOr),
-  )
+  const { mem, osInfo } = await import('systeminformation')
+  const [memory, system, bootId, vendor, asset, product] = await Promise.all([
+    mem(), osInfo(), readOr('/proc/sys/kernel/random/boot_id'), readOr('/sys/devices/virtual/dmi/id/sys_vendor'), readOr('/sys/devices/virtual/dmi/id/board_asset_tag'), readOr('/sys/devices/virtual/dmi/id/product_name'),
+  ])
   const onEc2 = vendor?.startsWith('Amazon') === true
   return {
-    hostname, version: DROVER_VERSION, bootId: bootId ?? 'unknown', kernel: release(), os: /^PRETTY_NAME="?([^"\n]*)/m.exec(osRelease ?? '')?.[1] ?? 'Linux',
-    cpus: availableParallelism(), memoryMib: Math.floor(totalmem() / MIB),
+    hostname, version: DROVER_VERSION, bootId: bootId ?? 'unknown', kernel: system.kernel, os: `${system.distro} ${system.release}`.trim() || 'Linux',
+    cpus: availableParallelism(), memoryMib: Math.floor(memory.total / MIB),
     instanceId: onEc2 && /^i-[0-9a-f]+$/.test(asset ?? '') ? (asset ?? null) : null,
     instanceType: onEc2 && /^[a-z0-9-]+\.[a-z0-9-]+$/.test(product ?? '') ? (product ?? null) : null,
   }
@@ -30,7 +31,7 @@ export async function readHostFacts(hostname: string): Promise<HostFacts> {
 /** The GPUs of this host; without any, `cpuSlots` CPU slots. A failing nvidia-smi keeps the slots known `before`. */
 export async function readSlots(cpuSlots: number, before: GpuList | null, log: Log): Promise<GpuList> {
   const answer = await runNvidiaSmi([`--query-gpu=${GPU_FIELDS}`, '--format=csv,noheader,nounits'])
-  if (answer.kind === 'absent') return { slots: cpuSlotList(cpuSlots), driver: null }
+  if (answer.kind === 'absent') return { slots: before?.slots ?? cpuSlotList(cpuSlots, await cpuBrand()), driver: null }
   if (answer.kind === 'failed') {
     log.warn({ text: answer.text }, 'nvidia-smi failed, the slots stay as they were')
     return before ?? { slots: [], driver: null }
@@ -44,8 +45,14 @@ export async function readDiskFreeMib(path: string): Promise<number> {
   return Math.floor((bavail * bsize) / MIB / DISK_STEP_MIB) * DISK_STEP_MIB
 }
 
-function cpuSlotList(count: number): Slot[] {
-  return Array.from({ length: count }, (_, index) => ({ id: `cpu-${index}`, kind: 'cpu', uuid: `cpu-${index}`, brand: 'CPU', memoryMib: 0, index }))
+async function cpuBrand(): Promise<string> {
+  const { cpu } = await import('systeminformation')
+  const { manufacturer, brand } = await cpu()
+  return `${manufacturer} ${brand}`.trim().slice(0, 256) || 'CPU'
+}
+
+function cpuSlotList(count: number, brand: string): Slot[] {
+  return Array.from({ length: count }, (_, index) => ({ id: `cpu-${index}`, kind: 'cpu', uuid: `cpu-${index}`, brand, memoryMib: 0, index }))
 }
 
 /** Null where this kind of host has no such file. */

@@ -79,6 +79,20 @@ describe.skipIf(!ADMIN_URL)('streams over real sockets', () => {
     expect(got).toEqual(['first', 'second', 'last'])
   })
 
+  test('a Postgres that cuts every connection only delays a follower', async () => {
+    const seeded = await seedExperiment(rig.db, { ownerId: rig.userId })
+    const following = lines(`/api/v1/trials/${seeded.trialId}/logs?follow=true`)
+    await vi.waitFor(() => expect(rig.waiting()).toBe(1))
+    for (let i = 1; i <= 3; i += 1) {
+      await rig.cutConnections()
+      rig.change()
+      await vi.waitFor(() => seedLines(rig.db, seeded.taskId, [`after cut ${i}`]))
+    }
+    await endTask(rig.db, seeded.taskId)
+    rig.change()
+    expect((await following).map((line) => line.log)).toEqual(['after cut 1\n', 'after cut 2\n', 'after cut 3\n'])
+  })
+
   test('a follower that goes away leaves nothing behind', async () => {
     const { trialId } = await seedExperiment(rig.db, { ownerId: rig.userId })
     const abort = new AbortController()

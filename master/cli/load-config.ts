@@ -55,15 +55,19 @@ function applyOverride(config: Record<string, unknown>, override: string): void 
 /** Never more than the parser takes and one byte: a device or a huge file must not fill the memory. */
 async function readText(path: string): Promise<string> {
   try {
-    await using file = await open(path, 'r')
-    const bytes = Buffer.alloc(TEXT_MAX + 1)
-    let at = 0
-    for (;;) {
-      const { bytesRead } = await file.read(bytes, at, bytes.length - at, null)
-      at += bytesRead
-      if (bytesRead === 0 || at === bytes.length) break
+    const file = await open(path, 'r')
+    try {
+      const bytes = Buffer.alloc(TEXT_MAX + 1)
+      let at = 0
+      for (;;) {
+        const { bytesRead } = await file.read(bytes, at, bytes.length - at, null)
+        at += bytesRead
+        if (bytesRead === 0 || at === bytes.length) break
+      }
+      return new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(0, at))
+    } finally {
+      await file.close()
     }
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(0, at))
   } catch (error) {
     if (error instanceof TypeError) throw new CliError(EXIT.failed, `${path} is no text in UTF-8`, 'name a YAML or JSON file')
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown fault'

@@ -48,15 +48,19 @@ function put(pack: Pack, head: Parameters<Pack['entry']>[0], bytes: Buffer): Pro
 /** Exactly the size that was counted: a file that grows meanwhile must not pass the limit. */
 async function read(path: string, size: number): Promise<Buffer> {
   try {
-    await using file = await open(path, 'r')
-    const bytes = Buffer.alloc(size)
-    let at = 0
-    while (at < size) {
-      const { bytesRead } = await file.read(bytes, at, size - at, at)
-      if (bytesRead === 0) throw new CliError(EXIT.failed, `${path} became shorter while it was read`, 'run the command again when nothing writes there')
-      at += bytesRead
+    const file = await open(path, 'r')
+    try {
+      const bytes = Buffer.alloc(size)
+      let at = 0
+      while (at < size) {
+        const { bytesRead } = await file.read(bytes, at, size - at, at)
+        if (bytesRead === 0) throw new CliError(EXIT.failed, `${path} became shorter while it was read`, 'run the command again when nothing writes there')
+        at += bytesRead
+      }
+      return bytes
+    } finally {
+      await file.close()
     }
-    return bytes
   } catch (error) {
     if (error instanceof CliError) throw error
     throw new CliError(EXIT.failed, `cannot read ${path}: ${error instanceof Error && 'code' in error ? String(error.code) : 'unknown fault'}`, 'make it readable or name it in .droverignore')

@@ -1,6 +1,7 @@
 import Type from 'typebox'
 import { ALLOCATION_STATES, type AllocationState } from '../words/states.ts'
-import { LiveEvent, LiveLine, LiveMetric } from './live.ts'
+import type { LiveLine} from './live.ts';
+import { LiveEvent, LiveMetric } from './live.ts'
 
 /**
  * What the people's HTTP API answers, for the CLI and the WebUI. Shapes and key names are Determined 0.38.1's; what is

@@ -13,7 +13,6 @@ export const eventSubject = (agent: string): string => `${agentRoot(agent)}.evt`
 export const logSubject = (agent: string, allocation: string): string => `${agentRoot(agent)}.log.${allocationToken(allocation)}`
 export const pokeSubject = (agent: string): string => `${agentRoot(agent)}.cmd`
 export const wakeSubject = (loop: LoopName): string => `${ROOT}.wake.${loop}`
-export const canarySubject = (): string => `${ROOT}.canary`
 export const inboxPrefix = (agent: string): string => `_INBOX_${token(agent)}`
 
 /** What the master's intake subscribes to. */

@@ -5,8 +5,6 @@
  * 1  first
  */
 export const PROTOCOL_VERSION = 1
-/** Oldest version a master still understands; holds for one release. */
-export const PROTOCOL_VERSION_MIN = 1
 /** What Drover answers at /info, so that the frozen `determined` client meets the version it knows. */
 export const DETERMINED_VERSION = '0.38.1'
 export const DROVER_VERSION = '0.1.0'

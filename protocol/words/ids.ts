@@ -23,11 +23,6 @@ export function isId(text: string): boolean {
   return ID.test(text)
 }
 
-export function agentId(text: string): AgentId {
-  if (!isId(text)) throw new RangeError(`agent id ${JSON.stringify(text.slice(0, 80))} must match ${ID_PATTERN}`)
-  return text as AgentId
-}
-
 export function trialTaskId(trial: number): TaskId {
   return `trial-${trial}` as TaskId
 }

@@ -1,6 +1,9 @@
 import type { Clock } from '../../../protocol/kit/clock.ts'
 import type { Feed } from '../deps.ts'
 
+/** A reader that was woken for nothing looks again after this at the earliest, so that a busy cluster does not ask the database for each idle follower. */
+export const IDLE_PAUSE_MS = 40
+
 /**
  * Joins all followers to the feed. A follower notes the version, reads the database, and waits until the version has
  * moved on; so a change during the read is never missed. A lost notice costs at most the sweep.

@@ -3,11 +3,11 @@ import { isTransient } from '../../store/failures.ts'
 import { findLogSource } from '../../store/queries/logs.ts'
 import type { ApiDeps } from '../deps.ts'
 import type { Line } from '../shapes/log-line.ts'
-import type { ChangeHub } from './change-hub.ts'
+import { IDLE_PAUSE_MS, type ChangeHub } from './change-hub.ts'
 import { readLines, type LineFilter } from './read-lines.ts'
 
 /** A notice that was lost delays a line by this at most. */
-const SWEEP_MS = 1_000
+const SWEEP_MS = 2_000
 const RETRIES_MAX = 60
 
 export interface LineRequest {
@@ -40,6 +40,7 @@ export async function* pagesOfLines(deps: Pick<ApiDeps, 'db' | 'clock' | 'random
       if (lines.length > 0) yield lines
       if (page.more) continue
       if (!asked.follow || !source || source.ended) return
+      if (lines.length === 0) await deps.clock.sleep(IDLE_PAUSE_MS, signal)
     } catch (error) {
       failures += 1
       if (!asked.follow || !isTransient(error) || failures > RETRIES_MAX) throw error

@@ -7,7 +7,7 @@ import { LiveRequest, type LiveMessage } from '../../../protocol/wire/live.ts'
 import { isTransient } from '../../store/failures.ts'
 import type { Db } from '../../store/db.ts'
 import { findNul } from '../clean-input.ts'
-import type { ChangeHub } from './change-hub.ts'
+import { IDLE_PAUSE_MS, type ChangeHub } from './change-hub.ts'
 import { topicReader, type ReadTopic, type Subscribe } from './topics.ts'
 
 /** More unsent bytes than this, and the socket's subscriptions pause until the client has taken them. */
@@ -16,7 +16,7 @@ const BUFFERED_PAUSE_MS = 50
 /** A client that takes nothing for this long is cut off; it may come back with its cursors. */
 const STALLED_MS = 60_000
 const SUBSCRIPTIONS_MAX = 64
-const SWEEP_MS = 1_000
+const SWEEP_MS = 2_000
 const PING_MS = 20_000
 const CLOSE_POLICY = 1008
 const CLOSE_GOING_AWAY = 1001
@@ -78,7 +78,9 @@ async function follow(socket: WebSocket, deps: SocketDeps, request: Subscribe, s
     }
     cursor = page.cursor
     if (page.ended) return send(socket, { kind: 'end', id: request.id, cursor })
-    if (!page.more) await deps.hub.waitBeyond(seen, SWEEP_MS, signal)
+    if (page.more) continue
+    if (page.message === null) await deps.clock.sleep(IDLE_PAUSE_MS, signal)
+    await deps.hub.waitBeyond(seen, SWEEP_MS, signal)
   }
 }
 

@@ -32,6 +32,8 @@ export interface Rig {
   change(): void
   logged: { fields: Record<string, unknown>; message: string }[]
   isReady: { value: boolean }
+  /** as when Postgres restarts: every connection of this database ends */
+  cutConnections(): Promise<void>
   /** followers that wait for a change */
   waiting(): number
   close(): Promise<void>
@@ -73,6 +75,7 @@ export async function startRig(options: { webDir?: string } = {}): Promise<Rig> 
   return {
     ...rig, app, db, admin: await logIn(app, 'admin'), user: await logIn(app, 'determined'), adminId: idOf('admin'), userId: idOf('determined'),
     waiting: () => waiting,
+    cutConnections: () => runAsAdmin(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${name}'`),
     change: () => { for (const listener of listeners) listener() },
     close: async () => {
       await app.close()

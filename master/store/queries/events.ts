@@ -39,12 +39,6 @@ export async function listEvents(db: Db, filter: EventFilter): Promise<LiveEvent
   }))
 }
 
-/** Newest event id; 0 when there is none. */
-export async function newestEvent(db: Db): Promise<number> {
-  const { rows } = await sql<{ id: number }>`SELECT coalesce(max(id), 0)::bigint AS id FROM events`.execute(db)
-  return rows[0]?.id ?? 0
-}
-
 /** Metric reports of a trial beyond the cursor, in order of their id. Those that a later attempt replaced are left out. */
 export async function listMetrics(db: Db, filter: { trialId: number; after: number; group?: string | undefined; limit: number }): Promise<LiveMetric[]> {
   let query = db.selectFrom('metrics').select(['id', 'group', 'steps', 'values', 'reported_at']).where('trial_id', '=', filter.trialId).where('id', '>', filter.after).where('replaced', '=', false)

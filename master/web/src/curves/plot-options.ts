@@ -1,4 +1,4 @@
-import uPlot from 'uplot'
+import type uPlot from 'uplot'
 import { formatCount, formatMetric } from '../words/format.ts'
 import type { Ink } from './ink.ts'
 import type { Range } from './plot-data.ts'

@@ -1,5 +1,6 @@
 import { createContext, use, useEffect, useSyncExternalStore } from 'react'
-import { LiveConnection, type LiveStatus, type OpenSocket } from './connection.ts'
+import type { LiveConnection} from './connection.ts';
+import { type LiveStatus, type OpenSocket } from './connection.ts'
 
 export const LiveContext = createContext<LiveConnection | null>(null)
 
