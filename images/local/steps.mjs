@@ -23,7 +23,7 @@ export function run(command, args, { cure, env = {}, cwd = REPO } = {}) {
   mkdirSync(STATE, { recursive: true })
   writeFileSync(join(STATE, 'setup.log'), `$ ${command} ${args.join(' ')}\n${done.stdout ?? ''}${done.stderr ?? ''}\n`, { flag: 'a' })
   if (done.status === 0) return done.stdout ?? ''
-  const words = `${done.stderr ?? ''}${done.stdout ?? ''}`.trim().split('\n').slice(-8).join('\n')
+  const words = `${done.stderr ?? ''}${done.stdout ?? ''}`.trim().split('\n').slice(-14).join('\n')
   throw new SetupError(`${command} ${args.slice(0, 6).join(' ')} failed (${done.error?.message ?? `exit ${done.status ?? done.signal}`}):\n${words}`, cure ?? 'see .drover/setup.log')
 }
 
