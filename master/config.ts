@@ -41,12 +41,6 @@ export interface PoolConfig {
   readonly description: string
 }
 
-export interface SettingMistake {
-  key: string
-  value: string
-  cure: string
-}
-
 /** All mistakes at once; the message is for a person. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError'
