@@ -1,4 +1,8 @@
-import type { SettingMistake } from './config.ts'
+export interface SettingMistake {
+  key: string
+  value: string
+  cure: string
+}
 
 /** Reads keys of a parsed YAML document, the environment over it, and gathers mistakes instead of throwing. */
 export interface Tree {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { ConfigError, readConfig, type SettingMistake } from './config.ts'
+import { ConfigError, readConfig } from './config.ts'
+import type { SettingMistake } from './config-tree.ts'
 
 const ENV = { DROVER_DB_URL: 'postgres://u:pw@h/db', DROVER_NATS_URL: 'nats://a:4222, nats://b:4222', DROVER_BUCKET: 'file:///tmp/bucket' }
 

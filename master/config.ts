@@ -4,7 +4,7 @@ import { parse } from 'yaml'
 import type { Storage } from '../protocol/wire/spec.ts'
 import type { LogLevel } from '../protocol/kit/log.ts'
 import { storageFromUrl } from '../protocol/bucket/url.ts'
-import { readTree, type Tree } from './config-tree.ts'
+import { readTree, type SettingMistake, type Tree } from './config-tree.ts'
 import { storageFromTree } from './config-storage.ts'
 
 /** Everything the master may be told, complete and frozen. Ports of 0 let the system choose (tests). */
@@ -39,12 +39,6 @@ export interface Address {
 export interface PoolConfig {
   readonly name: string
   readonly description: string
-}
-
-export interface SettingMistake {
-  key: string
-  value: string
-  cure: string
 }
 
 /** All mistakes at once; the message is for a person. */

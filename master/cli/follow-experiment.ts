@@ -7,7 +7,7 @@ import { logText } from './format.ts'
 import { newestMetrics } from './newest-metrics.ts'
 import { hasEnded, stateWord } from './shapes.ts'
 import type { Experiment, Trial, TrialLog } from './shapes.ts'
-import { statusText } from './status-text.ts'
+import { statusText, type View } from './status-text.ts'
 
 export interface FollowOptions {
   client: Client
@@ -79,14 +79,6 @@ export async function followExperiment(options: FollowOptions): Promise<Experime
 function observed(promise: Promise<void>): Promise<void> {
   promise.catch(() => undefined)
   return promise
-}
-
-export interface View {
-  experiment: Experiment | null
-  trials: Trial[]
-  /** newest values by name, of training and validation */
-  metrics: Record<string, unknown>
-  lost: boolean
 }
 
 async function poll(view: View, client: Client, experimentId: number): Promise<void> {

@@ -1,5 +1,14 @@
-import type { View } from './follow-experiment.ts'
 import { metricsText, shareText } from './format.ts'
+import type { Experiment, Trial } from './shapes.ts'
+
+/** What the follower knows of an experiment. */
+export interface View {
+  experiment: Experiment | null
+  trials: Trial[]
+  /** newest values by name, of training and validation */
+  metrics: Record<string, unknown>
+  lost: boolean
+}
 
 /** `RUNNING  step 1200  38%  loss 0.31  accuracy 0.89  2 checkpoints`; parts that are not known are left out. */
 export function statusText(view: View): string {
