@@ -18,7 +18,7 @@ export async function startEngine(herd: Herd, places: { dataDir: string; runDir:
   mkdirSync(exec, { recursive: true })
   const host = `unix://${join(runDir, 'docker.sock')}`
   const script = 'mount --make-rprivate / && ip link set lo up && exec dockerd "$@"'
-  const args = ['--data-root', dataDir, '--exec-root', exec, '--pidfile', join(runDir, 'docker.pid'), '--host', host, '--log-level', 'warn']
+  const args = ['--data-root', dataDir, '--exec-root', exec, '--pidfile', join(runDir, 'docker.pid'), '--host', host, '--shutdown-timeout', '3', '--log-level', 'warn']
   const child = herd.begin({ name: 'dockerd', command: 'unshare', args: ['--net', '--mount', 'sh', '-c', script, 'dockerd', ...args], env: process.env, logFile })
   await ready(child, 60_000, signal, () => answersPing(host))
   herd.useEngine(host, child)

@@ -24,9 +24,10 @@ export async function enter(program, { tests = false } = {}) {
   // the channel closes when we go, however we go: then the child stops what it started
   const child = spawn(node, ['--disable-warning=ExperimentalWarning', join(REPO, 'images/local', `${program}.ts`), ...process.argv.slice(2)], { env, stdio: ['inherit', 'inherit', 'inherit', 'ipc'], cwd: REPO })
   // we stay until the child has ended everything in order; a second signal changes nothing there
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill('SIGTERM'))
+  let asked = false
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => (asked = child.kill('SIGTERM')))
   child.once('error', (error) => fail(`${node} did not start: ${error.message}`))
-  child.once('exit', (code) => process.exit(code ?? 1))
+  child.once('exit', (code) => process.exit(code ?? (asked ? 130 : 1)))
 }
 
 function checkMachine() {

@@ -46,6 +46,7 @@ export async function openHerd(options: HerdOptions): Promise<Herd> {
   const file = join(stateDir, 'pids.json')
   mkdirSync(stateDir, { recursive: true })
   await endLeftovers(file)
+  rmSync(join(stateDir, 'run.json'), { force: true })
   rmSync(runDir, { recursive: true, force: true })
   mkdirSync(runDir, { recursive: true, mode: 0o700 })
   const children: Child[] = []

@@ -27,7 +27,7 @@ export async function phase<T>(name: string, work: () => Promise<T>): Promise<T>
     say(`${clear}  ${name}: ${seconds()}`)
     return result
   } catch (error) {
-    say(`${clear}  ${name}: did not end well after ${seconds()}`)
+    say(`${clear}  ${name}: broken off after ${seconds()}`)
     throw error
   }
 }
