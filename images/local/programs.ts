@@ -60,8 +60,12 @@ export function agentPart(herd: Herd, settings: Settings, agentId: string): Part
         DROVER_STATE_DIR: join(settings.stateDir, 'agent'), DOCKER_HOST: settings.dockerHost, DROVER_CPU_SLOTS: process.env['DROVER_CPU_SLOTS'] ?? '1',
       }
       const child = herd.begin({ name: 'agent', command: process.execPath, args: [join(DIST, 'drover-agent.mjs')], env, logFile })
-      const token = await logIn(settings.masterUrl, 'determined', settings.password)
-      await ready(child, 40_000, signal, () => lists(settings.masterUrl, token, agentId))
+      // logged in once; again where the master is away for a moment
+      let token = ''
+      await ready(child, 40_000, signal, async () => {
+        token ||= await logIn(settings.masterUrl, 'determined', settings.password)
+        return lists(settings.masterUrl, token, agentId)
+      })
     },
   }
 }

@@ -8,8 +8,9 @@ import { SetupError, STATE, TOOLS } from './steps.mjs'
 const live = process.stdout.isTTY === true
 const CLEAR = '\r\u001b[2K'
 
+/** A line for good; it takes the place of a status line. */
 export function say(text: string): void {
-  process.stdout.write(`${text}\n`)
+  process.stdout.write(`${live ? CLEAR : ''}${text}\n`)
 }
 
 /** A line that the next one replaces; nothing where there is no terminal. */
@@ -20,14 +21,13 @@ export function status(text: string): void {
 export async function phase<T>(name: string, work: () => Promise<T>): Promise<T> {
   const from = performance.now()
   const seconds = (): string => `${((performance.now() - from) / 1000).toFixed(1)} s`
-  const clear = live ? CLEAR : ''
   status(`  ${name} ...`)
   try {
     const result = await work()
-    say(`${clear}  ${name}: ${seconds()}`)
+    say(`  ${name}: ${seconds()}`)
     return result
   } catch (error) {
-    say(`${clear}  ${name}: broken off after ${seconds()}`)
+    say(`  ${name}: broken off after ${seconds()}`)
     throw error
   }
 }
@@ -75,7 +75,7 @@ export async function withCluster(body: (cluster: Cluster, signal: AbortSignal) 
 export function stopSignal(): AbortSignal {
   const stop = new AbortController()
   const ask = (): void => {
-    if (!stop.signal.aborted) say(`${live ? CLEAR : ''}stopping`)
+    if (!stop.signal.aborted) say('stopping')
     stop.abort()
   }
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, ask)
