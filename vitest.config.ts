@@ -8,7 +8,7 @@ const common = { exclude: ['**/node_modules/**', '**/dist/**', '**/.drover/**'] 
 export default defineConfig({
   test: {
     projects: [
-      { test: { ...common, name: 'unit', include: ['{agent,master,protocol,images,test}/**/*.test.{ts,tsx}'], exclude: [...common.exclude, ...costly] } },
+      { test: { ...common, name: 'unit', testTimeout: 30_000, include: ['{agent,master,protocol,images,test}/**/*.test.{ts,tsx}'], exclude: [...common.exclude, ...costly] } },
       { test: { ...common, name: 'servers', include: costly.filter((glob) => !glob.includes('.flow.')), testTimeout: 60_000, hookTimeout: 60_000 } },
       { test: { ...common, name: 'flow', include: ['test/flow/**/*.flow.test.ts'], testTimeout: 240_000, hookTimeout: 120_000, fileParallelism: false } },
     ],

@@ -68,8 +68,10 @@ function send(url: URL, options: RequestOptions, body: string | null, maxBytes: 
       let size = 0
       response.on('data', (chunk: Buffer) => {
         size += chunk.length
-        if (size > maxBytes) call.destroy(new Error(`${url.pathname} answered with more than ${maxBytes} bytes`))
-        else chunks.push(chunk)
+        if (size <= maxBytes) return void chunks.push(chunk)
+        // rejected here: an error given to destroy() has no listener left once the whole answer is in
+        reject(new Error(`${url.pathname} answered with more than ${maxBytes} bytes`))
+        call.destroy()
       })
       response.on('error', reject)
       response.on('end', () => {

@@ -60,8 +60,10 @@ export interface Rig {
   want(spec: AllocationSpec, want: Desired['want']): void
   spec(change: Partial<AllocationSpec>): AllocationSpec
   events(): AgentEvent[]
-  /** Like kill -9: nothing is told to anybody, memory is gone; then a new life on the same disk. */
+  /** The steps under way come to their end, memory is gone; then a new life on the same disk. */
   crash(): Promise<void>
+  /** Like kill -9: whatever is under way never gets any further. */
+  kill(): void
   close(): Promise<void>
 }
 
@@ -72,7 +74,7 @@ export function startRig(options: { dockerHost: string; image: string; wrapDocke
   const blobs = new Map<string, Buffer>()
   const plain = connectDocker({ dockerHost: options.dockerHost, clusterId, agentId: 'rig' })
   const docker = options.wrapDocker?.(plain) ?? plain
-  const state = { desired: [] as Desired[], attendant: fakeAttendant(), life: undefined as Life | undefined }
+  const state = { desired: [] as Desired[], attendant: fakeAttendant() }
   const begin = (): Life => startLife({ dir, clusterId, docker, blobs, attendant: state.attendant, desired: () => state.desired })
   let life = begin()
   return {
@@ -100,6 +102,11 @@ export function startRig(options: { dockerHost: string; image: string; wrapDocke
       state.attendant = fakeAttendant()
       life = begin()
     },
+    kill: () => {
+      life.abandon()
+      state.attendant = fakeAttendant()
+      life = begin()
+    },
     close: async () => {
       await life.end()
       for (const container of await plain.list()) await plain.remove(container.id)
@@ -112,6 +119,7 @@ interface Life {
   journal: SqliteJournal
   wake(): void
   end(): Promise<void>
+  abandon(): void
 }
 
 function startLife(parts: { dir: string; clusterId: string; docker: Docker; blobs: Map<string, Buffer>; attendant: Attendant; desired: () => Desired[] }): Life {
@@ -139,6 +147,10 @@ function startLife(parts: { dir: string; clusterId: string; docker: Docker; blob
   return {
     journal,
     wake: loop.wake,
+    abandon: () => {
+      stop.abort()
+      journal.close()
+    },
     end: async () => {
       stop.abort()
       await Promise.all([loop.ended, watching])

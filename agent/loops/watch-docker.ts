@@ -4,7 +4,7 @@ import type { Docker } from '../docker/door.ts'
 
 const PAUSE_MS = 1_000
 /** Docker tells an end before its own list shows it (measured: the list then says "running"), so it is looked at again. */
-const TRAILS_MS = [100, 1_000]
+const TRAILS_MS = [25, 75, 900]
 
 /** Wakes the reconcile loop on each event of Docker; a broken stream is opened again for ever. Resolves with `signal`. */
 export async function watchDocker(deps: { docker: Docker; onChange: () => void; clock: Clock; log: Log; signal: AbortSignal }): Promise<void> {

@@ -21,12 +21,16 @@ export async function create(context: StepContext, step: StepOf<'create'>, signa
   const paths = allocationPaths(context.stateDir, row.alloc)
   await makeRunDirectory(paths, row.spec.user)
   try {
-    const [containerId, archive] = await Promise.all([
+    // side by side, and both awaited: a step must not end while Docker still makes its container
+    const [made, fetched] = await Promise.allSettled([
       createOnce(context, row, containerOptions(row.spec, paths, devices.slots, context.agentId)),
       row.spec.context === null ? null : context.blobs.fetch(row.spec.context, CONTEXT_BYTES_MAX, signal),
     ])
+    if (made.status === 'rejected') throw made.reason
+    const containerId = made.value
     if (containerId === null) return
-    await context.docker.fill(containerId, '/', packWorkDir(row.spec, archive), signal)
+    if (fetched.status === 'rejected') throw fetched.reason
+    await context.docker.fill(containerId, '/', packWorkDir(row.spec, fetched.value), signal)
     context.journal.transaction((tx) => {
       tx.putAllocation({ ...row, phase: 'created', containerId })
       tx.append({ kind: 'state', alloc: row.alloc, t: context.clock.wallMs(), state: 'STARTING', containerId })

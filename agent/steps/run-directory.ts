@@ -3,8 +3,9 @@ import type { AllocationSpec } from '../../protocol/wire/spec.ts'
 import type { AllocationPaths } from './attendant.ts'
 
 /**
- * The host side of /run/drover (`restored` is made by the restore itself: its presence means a whole checkpoint), owned by the user of the run, closed to others. Idempotent. An agent that is not root
- * cannot give files away: it opens the directories to all instead, behind a state directory that only it can enter.
+ * The host side of /run/drover, owned by the user of the run. `restored` is not made here: its presence means a whole
+ * checkpoint. Idempotent. An agent that is not root cannot give files away: it opens the directories to all instead,
+ * behind a state directory that only it can enter.
  */
 export async function makeRunDirectory(paths: AllocationPaths, user: AllocationSpec['user']): Promise<void> {
   const root = process.getuid?.() === 0

@@ -5,17 +5,19 @@ import { startCluster, type Cluster } from './cluster.ts'
 import { SetupError, STATE, TOOLS } from './steps.mjs'
 
 /** One start of the local cluster for a person: says each phase, how long it took, and what to do where one fails. */
-const live = process.stdout.isTTY === true
+// with --json the result alone goes to stdout
+const out = process.argv.includes('--json') ? process.stderr : process.stdout
+const live = out.isTTY === true
 const CLEAR = '\r\u001b[2K'
 
 /** A line for good; it takes the place of a status line. */
 export function say(text: string): void {
-  process.stdout.write(`${live ? CLEAR : ''}${text}\n`)
+  out.write(`${live ? CLEAR : ''}${text}\n`)
 }
 
 /** A line that the next one replaces; nothing where there is no terminal. */
 export function status(text: string): void {
-  if (live) process.stdout.write(`${CLEAR}${text.slice(0, (process.stdout.columns || 80) - 1)}`)
+  if (live) out.write(`${CLEAR}${text.slice(0, (out.columns || 80) - 1)}`)
 }
 
 export async function phase<T>(name: string, work: () => Promise<T>): Promise<T> {

@@ -28,22 +28,25 @@ export async function planSetup({ tests }) {
   return phases
 }
 
+// with --json the result alone goes to stdout
+const out = process.argv.includes('--json') ? process.stderr : process.stdout
+
 /** Says what it will install, asks on a TTY unless `yes`, does it. */
 export async function setup({ tests = false, yes = false } = {}) {
   const phases = await planSetup({ tests })
   if (phases.length === 0) return
-  process.stdout.write(`Set-up installs:\n${phases.map((phase) => `  - ${phase.say}\n`).join('')}`)
-  if (process.stdin.isTTY && process.stdout.isTTY && !yes && !process.env.CI) await askToGoOn()
+  out.write(`Set-up installs:\n${phases.map((phase) => `  - ${phase.say}\n`).join('')}`)
+  if (process.stdin.isTTY && out.isTTY && !yes && !process.env.CI) await askToGoOn()
   for (const phase of phases) {
     const from = performance.now()
-    process.stdout.write(`  ${phase.say} ... `)
+    out.write(`  ${phase.say} ... `)
     await phase.todo()
-    process.stdout.write(`${((performance.now() - from) / 1000).toFixed(1)} s\n`)
+    out.write(`${((performance.now() - from) / 1000).toFixed(1)} s\n`)
   }
 }
 
 async function askToGoOn() {
-  const ask = createInterface({ input: process.stdin, output: process.stdout })
+  const ask = createInterface({ input: process.stdin, output: out })
   const answer = await ask.question('Go on? [Y/n] ')
   ask.close()
   if (/^n/i.test(answer.trim())) throw new SetupError('set-up was declined', 'run it again and answer y, or install the list by hand')

@@ -22,6 +22,8 @@ export interface BusOptions {
   log: Log
 }
 
+const DRAIN_MS_MAX = 2_000
+
 export function openBus(options: BusOptions): Bus {
   let link: Link | null = null
   let up = false
@@ -58,11 +60,20 @@ export function openBus(options: BusOptions): Bus {
     up = true
     options.log.info({ urls: options.urls }, 'nats is reached')
     void watch(open)
-    const stop = (): void => void open.drain().catch((error: unknown) => options.log.debug({ err: error }, 'nats was closed before it was drained'))
+    const stop = (): void => void drain(open)
     options.signal.addEventListener('abort', stop)
     if (options.signal.aborted) stop()
     await open.closed()
     options.signal.removeEventListener('abort', stop)
+  }
+
+  /** A server that is away never takes the last answers: after a while, or at once where it is known to be away, the link closes. */
+  async function drain(open: Link): Promise<void> {
+    const done = new AbortController()
+    const drained = up ? open.drain().catch((error: unknown) => options.log.debug({ err: error }, 'nats was closed before it was drained')) : Promise.resolve()
+    await Promise.race([drained, options.clock.sleep(DRAIN_MS_MAX, done.signal)])
+    done.abort()
+    await open.close()
   }
 
   async function watch(open: Link): Promise<void> {

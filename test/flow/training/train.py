@@ -43,11 +43,11 @@ def save():
 
 
 while step < steps:
-    block, chunk = b"", weights[-32:]
-    while len(block) < size:
+    blocks, chunk = [], weights[-32:]
+    while len(blocks) * 32 < size:
         chunk = hashlib.sha256(chunk + b"%d" % step).digest()
-        block += chunk
-    weights = hashlib.sha256(weights).digest() + block[:size]
+        blocks.append(chunk)
+    weights = hashlib.sha256(weights).digest() + b"".join(blocks)[:size]
     step += 1
     print("line %d of attempt %s" % (step, env["DROVER_ALLOCATION_ID"]), flush=True)
     report("training", {"loss": 1.0 / step})
