@@ -70,7 +70,7 @@ export interface Rig {
 /** The reconcile loop on a real Docker Engine, a real journal and a fake attendant. */
 export function startRig(options: { dockerHost: string; image: string; wrapDocker?: (docker: Docker) => Docker }): Rig {
   const dir = mkdtempSync(join(tmpdir(), 'drover-rig-'))
-  const clusterId = `test-${randomUUID().slice(0, 8)}`
+  const clusterId = randomUUID()
   const blobs = new Map<string, Buffer>()
   const plain = connectDocker({ dockerHost: options.dockerHost, clusterId, agentId: 'rig' })
   const docker = options.wrapDocker?.(plain) ?? plain
