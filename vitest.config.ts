@@ -3,13 +3,15 @@ import { defineConfig } from 'vitest/config'
 /** Tiers by suffix: `.test.ts` needs nothing; pg, nats, docker, aws, browser and flow need the real thing and skip with a printed reason. */
 const COSTLY = ['pg', 'nats', 'docker', 'aws', 'browser', 'flow']
 const costly = COSTLY.map((tier) => `**/*.${tier}.test.ts`)
+/** Need nothing either, but start whole programs again and again: not for every minute. */
+const programs = ['master/cli/drover.test.ts', 'agent/journal/crash.test.ts']
 const common = { exclude: ['**/node_modules/**', '**/dist/**', '**/.drover/**'] }
 
 export default defineConfig({
   test: {
     projects: [
-      { test: { ...common, name: 'unit', testTimeout: 30_000, include: ['{agent,master,protocol,images,test}/**/*.test.{ts,tsx}'], exclude: [...common.exclude, ...costly] } },
-      { test: { ...common, name: 'servers', include: costly.filter((glob) => !glob.includes('.flow.')), testTimeout: 60_000, hookTimeout: 60_000 } },
+      { test: { ...common, name: 'unit', testTimeout: 30_000, include: ['{agent,master,protocol,images,test}/**/*.test.{ts,tsx}'], exclude: [...common.exclude, ...costly, ...programs] } },
+      { test: { ...common, name: 'servers', include: [...costly.filter((glob) => !glob.includes('.flow.')), ...programs], testTimeout: 60_000, hookTimeout: 60_000 } },
       { test: { ...common, name: 'flow', include: ['test/flow/**/*.flow.test.ts'], testTimeout: 240_000, hookTimeout: 120_000, fileParallelism: false } },
     ],
     maxWorkers: 2,
