@@ -195,12 +195,18 @@ describe.skipIf(!PG_ADMIN_URL || !NATS_SERVER)('the walk, seen from an agent', (
   test('Postgres cuts every connection, again and again: nothing is lost, the master goes on', async () => {
     const admin = new pg.Client({ connectionString: PG_ADMIN_URL })
     await admin.connect()
-    const cut = setInterval(() => void admin.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1', [new URL(fresh.url).pathname.slice(1)]), 20)
+    let cutting = true
+    const cut = (async () => {
+      for (; cutting; await new Promise((resolve) => setTimeout(resolve, 20))) {
+        await admin.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1', [new URL(fresh.url).pathname.slice(1)])
+      }
+    })()
     const { trialId } = await retried(() => deps.commands.createExperiment({ config: experimentConfig(), originalConfig: '', context: null, ownerId: 1, projectId: 1, parentId: null, activate: true }))
     const alloc = `trial-${trialId}.1`
     const batch = { v: 1, inc: 1, events: numbered(seq + 1, [exit(alloc, 'completed'), drained(alloc)]) }
     await new Promise((resolve) => setTimeout(resolve, 1_000))
-    clearInterval(cut)
+    cutting = false
+    await cut
     await admin.end()
     const stateOf = async (table: 'allocations' | 'trials', column: 'id' | 'task_id', id: string): Promise<string | undefined> =>
       (await retried(() => deps.db.selectFrom(table).select('state').where(column as 'id', '=', id as never).executeTakeFirst()))?.state
