@@ -195,9 +195,9 @@ describe.skipIf(!PG_ADMIN_URL || !NATS_SERVER)('the walk, seen from an agent', (
   test('Postgres cuts every connection, again and again: nothing is lost, the master goes on', async () => {
     const admin = new pg.Client({ connectionString: PG_ADMIN_URL })
     await admin.connect()
-    let cutting = true
+    const enough = new AbortController()
     const cut = (async () => {
-      for (; cutting; await new Promise((resolve) => setTimeout(resolve, 20))) {
+      for (; !enough.signal.aborted; await new Promise((resolve) => setTimeout(resolve, 20))) {
         await admin.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1', [new URL(fresh.url).pathname.slice(1)])
       }
     })()
@@ -205,7 +205,7 @@ describe.skipIf(!PG_ADMIN_URL || !NATS_SERVER)('the walk, seen from an agent', (
     const alloc = `trial-${trialId}.1`
     const batch = { v: 1, inc: 1, events: numbered(seq + 1, [exit(alloc, 'completed'), drained(alloc)]) }
     await new Promise((resolve) => setTimeout(resolve, 1_000))
-    cutting = false
+    enough.abort()
     await cut
     await admin.end()
     const stateOf = async (table: 'allocations' | 'trials', column: 'id' | 'task_id', id: string): Promise<string | undefined> =>

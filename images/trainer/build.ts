@@ -72,7 +72,7 @@ function makeRootFileSystem(tar: string, { progress, signal }: TrainerBuild): Pr
     child.once('close', (code) => {
       if (code === 0) return resolve()
       rmSync(tar, { force: true })
-      reject(new SetupError(`mmdebstrap failed (exit ${code}):\n${last.slice(-8).join('\n')}`, 'check the network and this machine's Debian sources (apt-get update), then run the same command again'))
+      reject(new SetupError(`mmdebstrap failed (exit ${code}):\n${last.slice(-8).join('\n')}`, 'check the network and the Debian sources of this machine (apt-get update), then run the same command again'))
     })
   })
 }
