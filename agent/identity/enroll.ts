@@ -1,4 +1,4 @@
-import { createUser } from '@nats-io/nkeys'
+import type { KeyPair } from '@nats-io/nkeys'
 import { Check } from 'typebox/value'
 import { backoffMs } from '../../protocol/kit/backoff.ts'
 import type { Clock } from '../../protocol/kit/clock.ts'
@@ -6,6 +6,7 @@ import type { Log } from '../../protocol/kit/log.ts'
 import { EnrollReply, RenewReply, type EnrollRequest } from '../../protocol/wire/enroll.ts'
 import { DROVER_VERSION } from '../../protocol/wire/version.ts'
 import type { AgentConfig } from '../config.ts'
+import { loadEnrollmentKey } from './enrollment-key.ts'
 import { fetchPinnedCa, MasterRefused, openMasterHttp, type MasterHttp } from './https.ts'
 import { lifeOf, readIdentity, saveIdentity, type Identity } from './identity.ts'
 
@@ -31,9 +32,11 @@ export async function loadIdentity(deps: EnrollDeps): Promise<Identity | null> {
   const stored = await readIdentity(config.stateDir)
   if (stored !== null) return sameAgent(stored, config)
   if (config.joinToken === null) throw new EnrollError(`this agent has no identity in ${config.stateDir} yet: set DROVER_JOIN_TOKEN to the line that \`drover-master join-token\` prints`)
+  // kept before the first request: were its reply lost, another key would be refused for ever
+  const pair = await loadEnrollmentKey(config.stateDir)
   for (let tried = 0; !deps.signal.aborted; tried += 1) {
     try {
-      const identity = await enroll(config, config.joinToken)
+      const identity = await enroll(config, config.joinToken, pair)
       await saveIdentity(config.stateDir, identity)
       deps.log.info({ agentId: identity.agentId, clusterId: identity.clusterId }, 'enrolled with the master')
       return identity
@@ -61,9 +64,8 @@ export async function renewIdentity(identity: Identity, http: MasterHttp, stateD
   return renewed
 }
 
-async function enroll(config: AgentConfig, token: { secret: string; fingerprint: string }): Promise<Identity> {
+async function enroll(config: AgentConfig, token: { secret: string; fingerprint: string }, pair: KeyPair): Promise<Identity> {
   const ca = await fetchPinnedCa(config.masterUrl, token.fingerprint)
-  const pair = createUser()
   const request: EnrollRequest = { v: 1, joinToken: token.secret, agentId: config.agentId, publicKey: pair.getPublicKey(), pool: config.pool, hostname: config.hostname, version: DROVER_VERSION }
   const http = openMasterHttp(config.masterUrl, ca)
   try {
