@@ -19,7 +19,8 @@ import { readConfig } from './config.ts'
 import { joinToken } from './identity/join-token.ts'
 import { freePort, NATS_SERVER, openNatsRig, type NatsRig } from './identity/nats-rig.ts'
 import { at, drained, exit, experimentConfig, hash, inventory, numbered, quietLog, state } from './loops/rig.ts'
-import type { People, PeopleDeps } from './people.ts'
+import type { ApiDeps } from './api/deps.ts'
+import type { People } from './people.ts'
 import { freshDb, PG_ADMIN_URL, type FreshDb } from './store/fresh-db.ts'
 
 const CLOSING = { timeout: 4_000 }
@@ -30,7 +31,7 @@ describe.skipIf(!PG_ADMIN_URL || !NATS_SERVER)('the walk, seen from an agent', (
   let fresh: FreshDb
   let stop: AbortController
   let master: Promise<void>
-  let deps: PeopleDeps
+  let deps: ApiDeps
   let agentUrl = ''
   let ca = ''
   let enrolled: EnrollReply

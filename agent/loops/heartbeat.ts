@@ -6,7 +6,7 @@ import { startLoop, type Loop } from '../../protocol/kit/loop.ts'
 import type { Link } from '../../protocol/link.ts'
 import { HeartbeatReply, type Heartbeat, type Inventory } from '../../protocol/wire/heartbeat.ts'
 import { heartbeatSubject, pokeSubject } from '../../protocol/wire/subjects.ts'
-import { canonicalJson } from '../plan/canonical-json.ts'
+import { canonicalJson } from '../../protocol/words/canonical-json.ts'
 import type { DesiredState } from './desired.ts'
 
 export interface HeartbeatDeps {

@@ -110,7 +110,7 @@ async function installDebian(names) {
 
 const POLICY = '/usr/sbin/policy-rc.d'
 
-/** A machine that systemd runs starts what a package installs; its engine is then used as any that runs already. */
+/** A machine that systemd runs starts what a package installs; its engine is then used like one that ran before. */
 function startsServices() {
   return existsSync('/run/systemd/system')
 }

@@ -1,6 +1,6 @@
 import type { Bucket } from '../../protocol/bucket/door.ts'
 import type { Storage } from '../../protocol/wire/spec.ts'
-import { canonicalJson } from '../reconcile/canonical.ts'
+import { canonicalJson } from '../../protocol/words/canonical-json.ts'
 
 /** One open door per place that checkpoints go to. */
 export interface Buckets {

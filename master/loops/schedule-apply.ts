@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import { canonicalJson } from '../reconcile/canonical.ts'
+import { canonicalJson } from '../../protocol/words/canonical-json.ts'
 import { composeSpec } from '../reconcile/compose-spec.ts'
 import type { PlacedMember, ScheduleDecision } from '../schedule/world.ts'
 import { raiseGenerations } from '../store/allocations.ts'

@@ -2,7 +2,7 @@ import { Compile } from 'typebox/compile'
 import { describe, expect, test } from 'vitest'
 import { AllocationSpec } from '../../protocol/wire/spec.ts'
 import type { ExperimentConfig } from '../../protocol/words/experiment-config.ts'
-import { canonicalJson } from './canonical.ts'
+import { canonicalJson } from '../../protocol/words/canonical-json.ts'
 import { composeSpec, type SpecInput } from './compose-spec.ts'
 import { storageConfig, storageOf } from './storage-of.ts'
 

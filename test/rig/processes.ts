@@ -1,6 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { openSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 /** A real program under test that can be killed and started again under the same name. */
@@ -65,15 +64,4 @@ export async function until(what: string, ms: number, test: () => Promise<boolea
     if (performance.now() > end) throw new Error(`waited ${ms} ms in vain until ${what}${found === false ? '' : `: ${String(found)}`}`)
     await sleep(everyMs)
   }
-}
-
-export async function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() => resolve(typeof address === 'object' && address ? address.port : 0))
-    })
-  })
 }

@@ -1,10 +1,10 @@
 import { execFileSync } from 'node:child_process'
 import { chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createConnection } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { login, type Client } from './client.ts'
-import { freePort, startProgram, until, type Program } from './processes.ts'
+import { accepts, freePort } from '../../images/local/processes.ts'
+import { startProgram, until, type Program } from './processes.ts'
 
 /** A whole cluster of real programs on loopback, each of which a test may kill: Postgres, nats-server, master, agents. */
 export interface Stack {
@@ -104,14 +104,6 @@ function idOf(name: string): { uid: number; gid: number } {
   const line = readFileSync('/etc/passwd', 'utf8').split('\n').find((row) => row.startsWith(`${name}:`))?.split(':')
   if (!line) throw new Error(`there is no user ${name}`)
   return { uid: Number(line[2]), gid: Number(line[3]) }
-}
-
-async function accepts(port: number): Promise<boolean> {
-  return new Promise((done) => {
-    const socket = createConnection({ port, host: '127.0.0.1' })
-    socket.once('connect', () => (socket.destroy(), done(true)))
-    socket.once('error', () => done(false))
-  })
 }
 
 async function answersQueries(port: number): Promise<boolean> {
