@@ -67,14 +67,15 @@ async function serve(common: BootDeps, people: People, drain: (() => Promise<unk
   await claimPrefix(common, { bucket, prefix, clusterId: cluster.clusterId, clusterName: config.clusterName, createdAt: new Date(common.clock.wallMs()).toISOString() }, fail)
 
   const wakes = createWakes((loop) => bus.publish(wakeSubject(loop)))
+  const poke = (agents: readonly string[]): void => agents.forEach((agent) => bus.publish(pokeSubject(agent)))
   const presence = startPresence({ ...common, db })
   const intake = createIntake({
     ...common, db, presence, incarnation: cluster.incarnation, cluster: { clusterId: cluster.clusterId, storage: config.checkpointStorage },
-    complaints: createComplaints(common), wake: wakes.wake, receiveWake: wakes.receive,
+    complaints: createComplaints(common), wake: wakes.wake, receiveWake: wakes.receive, poke,
   })
   const bus = openMasterBus(common, identities, intake, drain)
   drain.push(() => presence.ended, () => intake.close())
-  startDeciders({ ...common, db, clusterId: cluster.clusterId, storage: config.checkpointStorage, wake: wakes.wake, poke: (agents) => agents.forEach((agent) => bus.publish(pokeSubject(agent))) }, buckets, wakes, drain)
+  startDeciders({ ...common, db, clusterId: cluster.clusterId, storage: config.checkpointStorage, wake: wakes.wake, poke }, buckets, wakes, drain)
   const health = startHealth({ ...common, db })
   drain.push(() => health.ended)
 

@@ -10,7 +10,7 @@ describe('readConfig', () => {
     expect(config.listen).toEqual({ host: '127.0.0.1', port: 8080 })
     expect(config.agentUrl).toBe('https://127.0.0.1:8443')
     expect(config.nats.urls).toEqual(['nats://a:4222', 'nats://b:4222'])
-    expect(config.resourcePools).toEqual([{ name: 'default', description: '' }])
+    expect(config.resourcePools).toEqual([{ name: 'default', description: '', provider: null }])
     expect(config.checkpointStorage).toEqual({ type: 'directory', path: '/tmp/bucket' })
     expect(Object.isFrozen(config)).toBe(true)
   })

@@ -1,6 +1,8 @@
 import { hostname } from 'node:os'
 import { isAbsolute } from 'node:path'
 import { parse } from 'yaml'
+import type { LaunchSettings } from './cloud/door.ts'
+import type { PoolPolicy } from './scale/pool.ts'
 import type { Storage } from '../protocol/wire/spec.ts'
 import type { LogLevel } from '../protocol/kit/log.ts'
 import { storageFromUrl } from '../protocol/bucket/url.ts'
@@ -21,6 +23,7 @@ export interface MasterConfig {
   /** where checkpoints go unless the experiment names its own place */
   readonly checkpointStorage: Storage
   readonly resourcePools: readonly PoolConfig[]
+  readonly herd: HerdConfig
   readonly defaultComputePool: string
   readonly defaultAuxPool: string
   readonly clusterName: string
@@ -39,6 +42,37 @@ export interface Address {
 export interface PoolConfig {
   readonly name: string
   readonly description: string
+  /** null: only agents that join by themselves */
+  readonly provider: ProviderConfig | null
+}
+
+/** `resource_pools[].provider`: how the pool's instances are made. */
+export interface ProviderConfig {
+  /** all but what only EC2 can tell: the zones of its places */
+  readonly policy: Readonly<Omit<PoolPolicy, 'places'>>
+  /** in order of preference; empty = the default subnet of each zone */
+  readonly subnets: readonly string[]
+  /** the only zones to launch in; empty = every one that the subnets lie in */
+  readonly zones: readonly string[]
+  readonly settings: LaunchSettings
+  /** run by the machine at boot before its agent; '' = none */
+  readonly startupScript: string
+  /** https:// address of the agent listener as instances reach it */
+  readonly masterUrl: string
+}
+
+/** Timing of the herd, milliseconds; tests make them short. */
+export interface HerdConfig {
+  /** an agent silent for so long is LOST */
+  readonly lostMs: number
+  /** between two lists of EC2 */
+  readonly listMs: number
+  /** between two calls of RunInstances for one pool */
+  readonly callMs: number
+  /** how long a refused (type, zone, market) is left alone */
+  readonly dryMs: number
+  /** dollars an hour by region and type: `{"us-east-1": {"g5.xlarge": 1.006}}` */
+  readonly prices: Readonly<Record<string, Readonly<Record<string, number>>>>
 }
 
 /** All mistakes at once; the message is for a person. */
@@ -78,6 +112,7 @@ export function readConfig(yaml: string, env: Readonly<Record<string, string | u
     security: { initialUserPassword: tree.text('security.initial_user_password', 'DROVER_INITIAL_PASSWORD', '') || null },
     checkpointStorage: storageAt(tree),
     resourcePools,
+    herd: { lostMs: 300_000, listMs: 60_000, callMs: 5_000, dryMs: 180_000, prices: {} },
     defaultComputePool: poolNameAt(tree, 'default_compute_resource_pool', resourcePools),
     defaultAuxPool: poolNameAt(tree, 'default_aux_resource_pool', resourcePools),
     clusterName: tree.text('cluster_name', 'DROVER_CLUSTER_NAME', 'drover'),
@@ -152,7 +187,7 @@ function storageAt(tree: Tree): Storage {
 
 function poolsAt(tree: Tree): PoolConfig[] {
   const rows = tree.list('resource_pools')
-  if (rows.length === 0) return [{ name: 'default', description: '' }]
+  if (rows.length === 0) return [{ name: 'default', description: '', provider: null }]
   const names = new Set<string>()
   return rows.map((row, index) => {
     const key = `resource_pools[${index}]`
@@ -161,7 +196,7 @@ function poolsAt(tree: Tree): PoolConfig[] {
     else if (names.has(name)) tree.wrong(`${key}.pool_name`, name, 'write each pool once')
     const known = typeof name === 'string' ? name : ''
     names.add(known)
-    return { name: known, description: typeof row['description'] === 'string' ? row['description'] : '' }
+    return { name: known, description: typeof row['description'] === 'string' ? row['description'] : '', provider: null }
   })
 }
 

@@ -7,7 +7,7 @@ import { GPU_FIELDS, parseGpuCsv, type GpuList } from '../gather/gpu-csv.ts'
 import { runNvidiaSmi } from './nvidia-smi.ts'
 
 /** Facts that hold as long as the host is up. */
-export type HostFacts = Pick<Inventory, 'hostname' | 'version' | 'bootId' | 'kernel' | 'os' | 'cpus' | 'memoryMib' | 'instanceId' | 'instanceType'>
+export type HostFacts = Pick<Inventory, 'hostname' | 'version' | 'bootId' | 'kernel' | 'os' | 'cpus' | 'memoryMib' | 'instanceId' | 'instanceType' | 'zone'>
 
 const MIB = 1024 ** 2
 /** The inventory must not change with every byte written. */
@@ -25,6 +25,7 @@ export async function readHostFacts(hostname: string): Promise<HostFacts> {
     cpus: availableParallelism(), memoryMib: Math.floor(memory.total / MIB),
     instanceId: onEc2 && /^i-[0-9a-f]+$/.test(asset ?? '') ? (asset ?? null) : null,
     instanceType: onEc2 && /^[a-z0-9-]+\.[a-z0-9-]+$/.test(product ?? '') ? (product ?? null) : null,
+    zone: null,
   }
 }
 

@@ -21,7 +21,7 @@ export function createOutbox(db: DatabaseSync): SqliteOutbox {
   const insert = (event: NewAgentEvent): number => {
     const body = JSON.stringify(event)
     const bytes = Buffer.byteLength(body)
-    if (bytes > ENTRY_BYTES_MAX) throw new RangeError(`event ${event.kind} of ${event.alloc} has ${bytes} bytes, more than ${ENTRY_BYTES_MAX}: it must be split or cut by its maker`)
+    if (bytes > ENTRY_BYTES_MAX) throw new RangeError(`event ${event.kind} ${'alloc' in event ? `of ${event.alloc} ` : ''}has ${bytes} bytes, more than ${ENTRY_BYTES_MAX}: it must be split or cut by its maker`)
     return Number(add.run(body).lastInsertRowid)
   }
   const announce = (): void => {

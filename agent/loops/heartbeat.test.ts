@@ -8,7 +8,7 @@ import { startHeartbeat } from './heartbeat.ts'
 import { silentLog } from './log.fixture.ts'
 import { until } from './rig.fixture.ts'
 
-const INVENTORY: Inventory = { hostname: 'h', version: '0', bootId: 'b', kernel: 'k', os: 'o', cpus: 1, memoryMib: 1, diskFreeMib: 1, docker: '', driver: null, instanceId: null, instanceType: null, slots: [], held: [] }
+const INVENTORY: Inventory = { hostname: 'h', version: '0', bootId: 'b', kernel: 'k', os: 'o', cpus: 1, memoryMib: 1, diskFreeMib: 1, docker: '', driver: null, instanceId: null, instanceType: null, zone: null, slots: [], held: [] }
 
 /** A link whose other end is a function, and a journal that is a map. */
 function begin(answer: (beat: Heartbeat) => Promise<unknown> | unknown) {

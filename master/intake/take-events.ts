@@ -20,6 +20,8 @@ export interface EventDeps {
   log: Log
   cluster: ClusterFacts
   wake: (loop: LoopName) => void
+  /** "heartbeat now" */
+  poke: (agents: readonly string[]) => void
 }
 
 /**
@@ -54,18 +56,19 @@ function applyFollowing(deps: EventDeps, agent: string, batch: EventBatch, limit
   return deps.db.transaction().execute(async (tx) => {
     const last = await lockCursor(tx, agent, batch.inc)
     const following = followersOf(batch.events, last).slice(0, limit).map(parsed)
-    if (following.length === 0) return { applied: last, wakes: [] }
+    if (following.length === 0) return { applied: last, wakes: [], pokes: [] }
     const context: EffectContext = {
-      tx, agent, cluster: deps.cluster, events: [], wakes: new Set<LoopName>(['feed']),
-      allocations: await lockAllocations(tx, agent, [...new Set(following.map((event) => event.alloc))].sort()),
+      tx, agent, cluster: deps.cluster, events: [], wakes: new Set<LoopName>(['feed']), raise: new Set(),
+      allocations: await lockAllocations(tx, agent, [...new Set(following.flatMap((event) => ('alloc' in event ? [event.alloc] : [])))].sort()),
     }
     for (const event of following) await applyEvent(context, event)
     const applied = last + following.length
     await tx.updateTable('cursors').set({ seq: applied, failures: 0 }).where('agent_id', '=', agent).where('inc', '=', batch.inc).where('stream', '=', STREAM).execute()
     await flushEffects(context)
-    return { applied, wakes: [...context.wakes] }
-  }).then(({ applied, wakes }) => {
+    return { applied, wakes: [...context.wakes], pokes: [...context.raise] }
+  }).then(({ applied, wakes, pokes }) => {
     for (const loop of wakes) deps.wake(loop)
+    deps.poke(pokes)
     return applied
   })
 }

@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
-import type { Desired, Heartbeat, HeartbeatReply, Inventory } from '../../protocol/wire/heartbeat.ts'
+import type { Desired, Heartbeat, HeartbeatReply, Inventory, Peer } from '../../protocol/wire/heartbeat.ts'
+import type { Want } from '../../protocol/words/states.ts'
 import type { LoopName } from '../../protocol/wire/subjects.ts'
 import { cleanText, toJsonb } from '../store/clean.ts'
 import type { Db } from '../store/db.ts'
@@ -18,6 +19,8 @@ interface AgentState {
   generation: number
   hash: string
   silent: boolean
+  retiring: string | null
+  drained: boolean
   /** allocations it holds that are sealed, unknown or another's */
   stale: string[]
 }
@@ -32,17 +35,18 @@ export async function takeHeartbeat(deps: HeartbeatDeps, agent: string, beat: He
   const state = await loadState(deps.db, agent)
   if (!state) return { v: 1, kind: 'refused', store, error: `agent ${agent} is not enrolled here: enrol it with a join token` }
   if (state.silent) await comeBack(deps, agent, beat)
+  if (beat.drained && state.retiring !== null && !state.drained) await noteDrained(deps, agent)
   deps.presence.note(agent, beat.outbox)
   const needInventory = state.hash !== beat.inventoryHash
   if (beat.have === state.generation && beat.store === store && state.stale.length === 0) return { v: 1, kind: 'same', store, needInventory }
   // the generation was read first: at worst the list is newer than its number and comes once more
   const desired = [...(await loadDesired(deps.db, agent)), ...state.stale.map((alloc): Desired => ({ alloc, want: 'discard', reason: 'sealed, or not of this agent' }))]
-  return { v: 1, kind: 'desired', store, needInventory, generation: state.generation, desired }
+  return { v: 1, kind: 'desired', store, needInventory, generation: state.generation, desired, ...(state.retiring === null ? {} : { retire: state.retiring.slice(0, 512) }) }
 }
 
 async function loadState(db: Db, agent: string): Promise<AgentState | undefined> {
   const { rows } = await sql<AgentState>`
-    SELECT g.generation, g.inventory_hash AS hash, coalesce(g.seen_at < clock_timestamp() - interval '30 seconds', true) AS silent,
+    SELECT g.generation, g.retiring, g.drained, g.inventory_hash AS hash, coalesce(g.seen_at < clock_timestamp() - interval '30 seconds', true) AS silent,
       coalesce((SELECT array_agg(h->>'alloc' ORDER BY h->>'alloc') FROM jsonb_array_elements(g.inventory->'held') h
         WHERE NOT EXISTS (SELECT 1 FROM allocations a JOIN allocation_members m ON m.allocation_id = a.id AND m.agent_id = g.id WHERE a.id = h->>'alloc' AND a.state <> 'SEALED')), '{}') AS stale
     FROM agents g WHERE g.id = ${agent} AND g.retired_at IS NULL`.execute(db)
@@ -50,15 +54,26 @@ async function loadState(db: Db, agent: string): Promise<AgentState | undefined>
 }
 
 async function loadDesired(db: Db, agent: string): Promise<Desired[]> {
-  const rows = await db.selectFrom('allocation_members as m').innerJoin('allocations as a', 'a.id', 'm.allocation_id')
-    .select(['a.id', 'a.want', 'a.want_reason', 'm.spec_digest']).where('m.agent_id', '=', agent).where('a.state', '<>', 'SEALED').orderBy('a.id').execute()
-  return rows.map((row) => ({ alloc: row.id, want: row.want, spec: row.spec_digest, ...(row.want_reason === '' ? {} : { reason: row.want_reason.slice(0, 512) }) }))
+  const { rows } = await sql<{ id: string; want: Want; reason: string; spec: string; peers: Peer[] | null }>`
+    SELECT a.id, a.want, a.want_reason AS reason, m.spec_digest AS spec,
+      (SELECT jsonb_agg(jsonb_build_object('rank', p.rank, 'address', p.address, 'port', p.port) ORDER BY p.rank) FROM allocation_members p
+        WHERE p.allocation_id = a.id HAVING count(*) > 1 AND bool_and(p.address IS NOT NULL)) AS peers
+    FROM allocation_members m JOIN allocations a ON a.id = m.allocation_id
+    WHERE m.agent_id = ${agent} AND a.state <> 'SEALED' AND NOT m.lost ORDER BY a.id`.execute(db)
+  return rows.map((row) => ({ alloc: row.id, want: row.want, spec: row.spec, ...(row.reason === '' ? {} : { reason: row.reason.slice(0, 512) }), ...(row.peers === null ? {} : { peers: row.peers }) }))
+}
+
+/** The answer to `retire`: taken only while the instance is retiring, under the lock that a placement would take. */
+async function noteDrained(deps: HeartbeatDeps, agent: string): Promise<void> {
+  await deps.db.updateTable('agents').set({ drained: true }).where('id', '=', agent).where('retiring', 'is not', null).execute()
+  deps.wake('scale')
 }
 
 async function storeInventory(deps: HeartbeatDeps, agent: string, beat: Heartbeat, inventory: Inventory): Promise<void> {
   await sql`UPDATE agents SET inventory = ${toJsonb(inventory)}::jsonb, inventory_hash = ${beat.inventoryHash}, hostname = ${cleanText(inventory.hostname)}, version = ${cleanText(inventory.version)},
     inc = greatest(inc, ${beat.inc}) WHERE id = ${agent} AND inventory_hash IS DISTINCT FROM ${beat.inventoryHash}`.execute(deps.db)
   deps.wake('schedule')
+  deps.wake('scale')
   deps.wake('feed')
 }
 

@@ -41,7 +41,7 @@ export async function openRig(): Promise<Rig> {
   }
   return {
     ...fresh, deps, woken, poked, ownerId: owner.id, incarnation: cluster.incarnation,
-    events: { db, log: quietLog, wake, cluster: { clusterId: cluster.clusterId, storage: STORAGE } },
+    events: { db, log: quietLog, wake, poke: deps.poke, cluster: { clusterId: cluster.clusterId, storage: STORAGE } },
     commands: makeCommands({ db, storage: STORAGE, wake, pools: { pools: ['default', 'gpu'], compute: 'default', aux: 'default' } }),
   }
 }
@@ -62,7 +62,7 @@ export function newExperiment(rig: Rig, over: Partial<ExperimentConfig> = {}, ac
 
 export function inventory(slots: number, held: Inventory['held'] = []): Inventory {
   return {
-    hostname: 'h', version: '0', bootId: 'b', kernel: 'k', os: 'o', cpus: 2, memoryMib: 1, diskFreeMib: 1, docker: '20', driver: null, instanceId: null, instanceType: null, held,
+    hostname: 'h', version: '0', bootId: 'b', kernel: 'k', os: 'o', cpus: 2, memoryMib: 1, diskFreeMib: 1, docker: '20', driver: null, instanceId: null, instanceType: null, zone: null, held,
     slots: Array.from({ length: slots }, (_, index) => ({ id: `cpu${index}`, kind: 'cpu' as const, uuid: `u${index}`, brand: 'cpu', memoryMib: 0, index })),
   }
 }

@@ -58,7 +58,7 @@ export function applyWaits(deps: LoopDeps, epoch: number, waits: readonly Wait[]
 async function slotsStillFree(tx: Tx, member: PlacedMember, pool: string): Promise<boolean> {
   const { rows } = await sql<{ free: boolean }>`
     WITH agent AS (SELECT * FROM agents WHERE id = ${member.agent} FOR UPDATE)
-    SELECT g.enabled AND NOT g.draining AND g.retired_at IS NULL AND g.pool = ${pool}
+    SELECT g.enabled AND NOT g.draining AND g.retired_at IS NULL AND g.retiring IS NULL AND g.notice IS NULL AND g.lost_at IS NULL AND g.pool = ${pool}
       AND coalesce(g.seen_at >= clock_timestamp() - make_interval(secs => ${SUSPECT_SECONDS}), false)
       AND (SELECT count(*) FROM jsonb_array_elements(g.inventory->'slots') s WHERE s->>'id' = ANY(${[...member.slots]}::text[]) AND NOT g.disabled_slots ? (s->>'id')) = ${member.slots.length}
       AS free FROM agent g`.execute(tx)

@@ -27,6 +27,8 @@ interface AgentRow {
   enabled: boolean
   draining: boolean
   suspect: boolean
+  leaving: boolean
+  zone: string | null
   slots: Slot[] | null
   disabled: string[]
   busy: string[]
@@ -35,7 +37,7 @@ interface AgentRow {
 
 async function loadAgents(db: Db): Promise<ScheduleAgent[]> {
   const { rows } = await sql<AgentRow>`
-    SELECT g.id, g.pool, g.enabled, g.draining, g.inventory->'slots' AS slots, g.disabled_slots AS disabled,
+    SELECT g.id, g.pool, g.enabled, g.draining, g.retiring IS NOT NULL OR g.notice IS NOT NULL OR g.lost_at IS NOT NULL AS leaving, g.inventory->>'zone' AS zone, g.inventory->'slots' AS slots, g.disabled_slots AS disabled,
       coalesce(g.seen_at < clock_timestamp() - make_interval(secs => ${SUSPECT_SECONDS}), true) AS suspect,
       coalesce(held.busy, '{}') AS busy, coalesce(held.aux, 0)::int AS aux
     FROM agents g LEFT JOIN LATERAL (
@@ -46,7 +48,7 @@ async function loadAgents(db: Db): Promise<ScheduleAgent[]> {
     ) held ON true
     WHERE g.retired_at IS NULL ORDER BY g.id`.execute(db)
   return rows.map((row) => ({
-    id: row.id, pool: row.pool, enabled: row.enabled, draining: row.draining, suspect: row.suspect, aux: row.aux,
+    id: row.id, pool: row.pool, enabled: row.enabled, draining: row.draining, suspect: row.suspect, leaving: row.leaving, zone: row.zone, aux: row.aux,
     slots: (row.slots ?? []).filter((slot) => !row.disabled.includes(slot.id)).map((slot) => ({ id: slot.id, busy: row.busy.includes(slot.id) })),
   }))
 }

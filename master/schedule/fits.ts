@@ -15,7 +15,7 @@ export function couldFit(agent: ScheduleAgent, need: { pool: string; slots: numb
 }
 
 export function takesWork(agent: ScheduleAgent): boolean {
-  return agent.enabled && !agent.draining && !agent.suspect
+  return agent.enabled && !agent.draining && !agent.suspect && !agent.leaving
 }
 
 export function freeSlots(agent: ScheduleAgent): readonly string[] {

@@ -9,7 +9,7 @@ const agents = fc.uniqueArray(
   fc.record({
     id: fc.string({ minLength: 1, maxLength: 3, unit: fc.constantFrom('a', 'b', 'c', '1') }),
     pool: fc.constantFrom('p', 'q'),
-    enabled: fc.boolean(), draining: fc.boolean(), suspect: fc.boolean(),
+    enabled: fc.boolean(), draining: fc.boolean(), suspect: fc.boolean(), leaving: fc.boolean(), zone: fc.constantFrom(null, 'a', 'b'),
     aux: fc.integer({ min: 98, max: 101 }),
     slots: fc.array(fc.boolean(), { maxLength: 6 }).map((busy) => busy.map((b, i) => ({ id: `s${i}`, busy: b }))),
   }),

@@ -3,7 +3,7 @@ import { schedule } from './schedule.ts'
 import type { PendingAllocation, ScheduleAgent } from './world.ts'
 
 const agent = (id: string, free: number, over: Partial<ScheduleAgent> & { busy?: number } = {}): ScheduleAgent => ({
-  id, pool: 'default', enabled: true, draining: false, suspect: false, aux: 0, ...over,
+  id, pool: 'default', enabled: true, draining: false, suspect: false, leaving: false, zone: null, aux: 0, ...over,
   slots: Array.from({ length: free + (over.busy ?? 0) }, (_, i) => ({ id: `s${i}`, busy: i >= free })),
 })
 const pending = (allocation: string, slots: number, order: number, over: Partial<PendingAllocation> = {}): PendingAllocation => ({ allocation, slots, order, pool: 'default', priority: 42, ...over })

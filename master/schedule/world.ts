@@ -12,6 +12,10 @@ export interface ScheduleAgent {
   draining: boolean
   /** no heartbeat for a while: no new work */
   suspect: boolean
+  /** its instance goes, or EC2 is about to take it: no new work */
+  leaving: boolean
+  /** availability zone; null where there is none. A gang stays in one where it can */
+  zone: string | null
   /** enabled slots in the order of the inventory */
   slots: readonly ScheduleSlot[]
   /** live allocations without slots that it holds */

@@ -8,6 +8,8 @@ export interface NewEvent {
   trialId?: number | null
   allocationId?: string | null
   agentId?: string | null
+  instanceId?: string | null
+  pool?: string | null
   /** what happened and why, one sentence for a person */
   text: string
   data?: Record<string, unknown>
@@ -28,6 +30,8 @@ export async function addEvents(tx: Tx, events: readonly NewEvent[]): Promise<vo
     trial_id: event.trialId ?? null,
     allocation_id: event.allocationId ?? null,
     agent_id: event.agentId ?? null,
+    instance_id: event.instanceId ?? null,
+    pool: event.pool ?? null,
     text: cleanText(event.text).slice(0, 4096),
     data: toJsonb(event.data ?? {}),
   }))).execute()

@@ -1,5 +1,6 @@
 import type { ColumnType, Generated, JSONColumnType } from 'kysely'
 import type { ExperimentConfig } from '../../protocol/words/experiment-config.ts'
+import type { CloudFailure, InstanceState, Market, NoticeKind } from '../../protocol/words/instances.ts'
 import type { ExitKind } from '../../protocol/words/failures.ts'
 import type { AllocationState, CheckpointState, ExperimentState, TrialState, Want } from '../../protocol/words/states.ts'
 import type { Inventory } from '../../protocol/wire/heartbeat.ts'
@@ -20,7 +21,7 @@ export interface TokensTable {
   hash: Buffer; kind: 'session' | 'allocation' | 'agent'; user_id: number | null; allocation_id: string | null
   agent_id: string | null; created_at: Time; expires_at: TimeOrNull
 }
-export interface JoinTokensTable { hash: Buffer; created_at: Time; expires_at: TimeOrNull }
+export interface JoinTokensTable { hash: Buffer; created_at: Time; expires_at: TimeOrNull; launch_id: string | null }
 export interface BlobsTable { digest: string; bytes: Buffer; created_at: Time }
 export interface ExperimentsTable {
   id: Generated<number>; job_id: Generated<string>; name: string; slug: string; description: Generated<string>; notes: Generated<string>
@@ -46,16 +47,18 @@ export interface AllocationsTable {
   id: string; task_id: string; epoch: number; state: AllocationState; pool: string; slots: number
   want: Generated<Want>; want_reason: Generated<string>; want_at: TimeOrNull; wait_reason: Generated<string>; drained: Generated<boolean>
   exit_kind: ExitKind | null; exit_code: number | null; exit_text: Generated<string>; oom_killed: Generated<boolean>
-  created_at: Time; assigned_at: TimeOrNull; running_at: TimeOrNull; ended_at: TimeOrNull; sealed_at: TimeOrNull
+  created_at: Time; assigned_at: TimeOrNull; running_at: TimeOrNull; ended_at: TimeOrNull; sealed_at: TimeOrNull; adopted: Generated<boolean>
 }
 export interface AllocationMembersTable {
   allocation_id: string; rank: number; agent_id: string; slot_ids: Json<string[]>; spec_digest: string; state: AllocationState
   container_id: string | null; drained: Generated<boolean>; log_container: Generated<string>; log_cursor: Generated<number>
+  address: string | null; port: number | null; lost: Generated<boolean>
 }
 export interface AgentsTable {
   id: string; pool: string; hostname: string; public_key: string; version: string; generation: Generated<number>; inc: Generated<number>
   inventory: JsonOrNull<Inventory>; inventory_hash: Generated<string>; enabled: Generated<boolean>; draining: Generated<boolean>
   disabled_slots: Json<string[]>; outbox: Generated<number>; enrolled_at: Time; seen_at: TimeOrNull; retired_at: TimeOrNull
+  retiring: string | null; drained: Generated<boolean>; notice: NoticeKind | null; lost_at: TimeOrNull
 }
 export interface CursorsTable { agent_id: string; inc: number; stream: string; seq: number; failures: Generated<number> }
 export interface DeadEventsTable { id: Generated<number>; agent_id: string; inc: number; stream: string; seq: number; raw: string; error: string; at: Time }
@@ -77,12 +80,29 @@ export interface LogChunksTable {
 }
 export interface EventsTable {
   id: Generated<number>; at: Time; kind: string; experiment_id: number | null; trial_id: number | null; allocation_id: string | null
-  agent_id: string | null; text: string; data: Json<Record<string, unknown>>
+  agent_id: string | null; text: string; data: Json<Record<string, unknown>>; instance_id: string | null; pool: string | null
 }
+export interface LaunchesTable {
+  id: string; pool: string; type: string; zone: string; subnet: string | null; market: Market; gang: boolean; count: number; slots: number; per_hour: number | null
+  allocations: Json<string[]>; reason: Generated<string>; state: 'LAUNCHING' | 'DONE' | 'FAILED'; error_kind: CloudFailure | null; error_code: Generated<string>; error_text: Generated<string>
+  decided_at: Time; called_at: TimeOrNull; settled_at: TimeOrNull
+}
+export interface InstancesTable {
+  id: string; launch_id: string; pool: string; type: string; zone: string; market: Market; slots: number; per_hour: number | null
+  state: Exclude<InstanceState, 'LAUNCHING' | 'FAILED'>; state_reason: Generated<string>; private_ip: string | null
+  launched_at: Time; registered_at: TimeOrNull; retiring_at: TimeOrNull; terminating_at: TimeOrNull; gone_at: TimeOrNull
+  notice: NoticeKind | null; notice_at: TimeOrNull; notice_until: TimeOrNull; missed: Generated<number>; missed_since: TimeOrNull; console: Generated<string>
+}
+/** `zone` '' = every zone */
+export interface DryMarksTable { pool: string; type: string; zone: Generated<string>; market: Market; until: Time; kind: CloudFailure; code: string; text: string }
+export interface PoolsTable { name: string; note: Generated<string>; last_call_at: TimeOrNull; strikes: Generated<number>; paused: string | null; paused_at: TimeOrNull }
+export interface OrphansTable { id: string; region: string; first_seen: Time; passes: Generated<number>; ended_at: TimeOrNull }
+export interface AlarmsTable { key: string; text: string; since: Time }
 
 export interface Database {
   cluster: ClusterTable; leader: LeaderTable; users: UsersTable; tokens: TokensTable; join_tokens: JoinTokensTable; blobs: BlobsTable
   experiments: ExperimentsTable; tasks: TasksTable; trials: TrialsTable; allocations: AllocationsTable; allocation_members: AllocationMembersTable
   agents: AgentsTable; cursors: CursorsTable; dead_events: DeadEventsTable; metrics: MetricsTable; checkpoints: CheckpointsTable
   log_chunks: LogChunksTable; events: EventsTable
+  launches: LaunchesTable; instances: InstancesTable; dry_marks: DryMarksTable; pools: PoolsTable; orphans: OrphansTable; alarms: AlarmsTable
 }

@@ -79,12 +79,27 @@ export const ExitEvent = Type.Object({
 /** Logs are committed to their end and every declared checkpoint is uploaded or failed. */
 export const DrainedEvent = Type.Object({ ...base, kind: Type.Literal('drained') })
 
+/** A member of a gang has its place on the network; the master tells all of them when it knows all. */
+export const RendezvousEvent = Type.Object({ ...base, kind: Type.Literal('rendezvous'), address: Text(256), port: Type.Integer({ minimum: 1, maximum: 65_535 }) })
+
+/** EC2 is about to take the instance (spot), or may be (rebalance). About no allocation: about the agent. */
+export const NoticeEvent = Type.Object({
+  seq: base.seq,
+  t: base.t,
+  kind: Type.Literal('notice'),
+  notice: Type.Enum(['spot', 'rebalance']),
+  /** terminate, stop or hibernate; '' with rebalance */
+  action: Text(32),
+  /** when it goes, as EC2 says; null = not said */
+  at: Type.Union([Millis, Type.Null()]),
+})
+
 /** The harness saw the preemption request. */
 export const PreemptAckEvent = Type.Object({ ...base, kind: Type.Literal('preempt-ack') })
 
 export const AgentEvent = Type.Union([
   StateEvent, NoteEvent, MetricsEvent, ProgressEvent, CheckpointDeclaredEvent, CheckpointUploadedEvent,
-  CheckpointFailedEvent, ExitEvent, DrainedEvent, PreemptAckEvent,
+  CheckpointFailedEvent, ExitEvent, DrainedEvent, PreemptAckEvent, RendezvousEvent, NoticeEvent,
 ])
 export type AgentEvent = Type.Static<typeof AgentEvent>
 export type AgentEventKind = AgentEvent['kind']

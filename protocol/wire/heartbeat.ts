@@ -34,6 +34,8 @@ export const Inventory = Type.Object({
   driver: Type.Union([Text(64), Type.Null()]),
   instanceId: Type.Union([Text(64), Type.Null()]),
   instanceType: Type.Union([Text(64), Type.Null()]),
+  /** availability zone; null where there is none */
+  zone: Type.Union([Text(64), Type.Null()]),
   slots: Type.Array(Slot, { maxItems: 256 }),
   held: Type.Array(Held, { maxItems: 1024 }),
 })
@@ -51,8 +53,14 @@ export const Heartbeat = Type.Object({
   inventoryHash: Digest,
   inventory: Type.Optional(Inventory),
   outbox: Type.Integer({ minimum: 0 }),
+  /** answer to `retire`: nothing is held, nothing waits in the outbox, nothing more is accepted */
+  drained: Type.Optional(Type.Literal(true)),
 })
 export type Heartbeat = Type.Static<typeof Heartbeat>
+
+/** Where one member of a gang is reached by the others. */
+export const Peer = Type.Object({ rank: Type.Integer({ minimum: 0 }), address: Text(256), port: Type.Integer({ minimum: 1, maximum: 65_535 }) })
+export type Peer = Type.Static<typeof Peer>
 
 /** One allocation as the master wants it on this agent; the spec is fetched once by digest. */
 export const Desired = Type.Object({
@@ -62,6 +70,8 @@ export const Desired = Type.Object({
   spec: Type.Optional(Digest),
   /** why, for `preempt`, `stop`, `kill`, `discard`: shown in the task log */
   reason: Type.Optional(Text(512)),
+  /** of a gang, in order of rank: present once every member has said where it is, and no container starts before */
+  peers: Type.Optional(Type.Array(Peer, { maxItems: 1024 })),
 })
 export type Desired = Type.Static<typeof Desired>
 
@@ -75,6 +85,8 @@ export const HeartbeatReply = Type.Union([
     needInventory: Type.Boolean(),
     generation: Type.Integer({ minimum: 1 }),
     desired: Type.Array(Desired, { maxItems: 2048 }),
+    /** why the instance goes: accept nothing more, answer `drained` when nothing is held */
+    retire: Type.Optional(Text(512)),
   }),
   Type.Object({ v: Type.Literal(1), kind: Type.Literal('refused'), store: Text(64), error: Text(1024) }),
 ])

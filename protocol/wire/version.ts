@@ -3,8 +3,9 @@
  * without a new version fails there.
  *
  * 1  first
+ * 2  gangs (rendezvous, peers), retirement (retire, drained), notices of EC2, zone in the inventory
  */
-export const PROTOCOL_VERSION = 1
+export const PROTOCOL_VERSION = 2
 /** What Drover answers at /info, so that the frozen `determined` client meets the version it knows. */
 export const DETERMINED_VERSION = '0.38.1'
 export const DROVER_VERSION = '0.1.0'

@@ -82,7 +82,7 @@ export async function seedEvent(db: Db, text: string, experimentId: number | nul
 
 export async function seedAgent(db: Db, id: string, slots: number): Promise<void> {
   const inventory: Inventory = {
-    hostname: `${id}.local`, version: '0.1.0', bootId: 'boot', kernel: '6.1', os: 'Debian 12', cpus: 8, memoryMib: 32_000, diskFreeMib: 100_000, docker: '27', driver: null, instanceId: null, instanceType: null, held: [],
+    hostname: `${id}.local`, version: '0.1.0', bootId: 'boot', kernel: '6.1', os: 'Debian 12', cpus: 8, memoryMib: 32_000, diskFreeMib: 100_000, docker: '27', driver: null, instanceId: null, instanceType: null, zone: null, held: [],
     slots: Array.from({ length: slots }, (_, index) => ({ id: `cpu-${index}`, kind: 'cpu' as const, uuid: `uuid-${index}`, brand: 'Some CPU', memoryMib: 0, index })),
   }
   await db.insertInto('agents').values({ id, pool: 'default', hostname: inventory.hostname, public_key: 'U', version: '0.1.0', inventory: JSON.stringify(inventory), disabled_slots: '[]', seen_at: new Date() }).execute()

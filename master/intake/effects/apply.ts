@@ -2,12 +2,15 @@ import type { AgentEvent, AgentEventKind } from '../../../protocol/wire/events.t
 import { cleanText } from '../../store/clean.ts'
 import { checkpointDeclared, checkpointFailed, checkpointUploaded } from './checkpoint.ts'
 import type { AllocationFacts, EffectContext } from './context.ts'
-import { drained, exited, preemptAcknowledged, stateReached } from './progress.ts'
+import { noticed } from './notice.ts'
+import { drained, exited, preemptAcknowledged, rendezvous, stateReached } from './progress.ts'
 
-type Effect<K extends AgentEventKind> = (context: EffectContext, facts: AllocationFacts, event: Extract<AgentEvent, { kind: K }>) => Promise<void> | void
+/** `notice` is about the agent, every other kind about one allocation. */
+type AboutAllocation = Exclude<AgentEventKind, 'notice'>
+type Effect<K extends AboutAllocation> = (context: EffectContext, facts: AllocationFacts, event: Extract<AgentEvent, { kind: K }>) => Promise<void> | void
 
 /** Each kind of event and what it does; a kind without a row here does not compile. */
-const EFFECTS: { readonly [K in AgentEventKind]: Effect<K> } = {
+const EFFECTS: { readonly [K in AboutAllocation]: Effect<K> } = {
   state: stateReached,
   note: (_context, facts, event) => void facts.notes.push([Math.floor(event.t), 'stdout', event.level, cleanText(event.text)]),
   metrics: (_context, facts, event) => void facts.reports.push(...event.reports),
@@ -20,12 +23,14 @@ const EFFECTS: { readonly [K in AgentEventKind]: Effect<K> } = {
   exit: exited,
   drained,
   'preempt-ack': preemptAcknowledged,
+  rendezvous,
 }
 
 /** One event's effect. An event of a sealed or foreign allocation has none: its epoch is over (I3). */
 export async function applyEvent(context: EffectContext, event: AgentEvent): Promise<void> {
+  if (event.kind === 'notice') return noticed(context, event)
   const facts = context.allocations.get(event.alloc)
   if (!facts) return
-  const effect = EFFECTS[event.kind] as Effect<AgentEventKind>
+  const effect = EFFECTS[event.kind] as Effect<AboutAllocation>
   await effect(context, facts, event)
 }

@@ -22,6 +22,8 @@ export interface EffectContext {
   allocations: ReadonlyMap<string, AllocationFacts>
   events: NewEvent[]
   wakes: Set<LoopName>
+  /** agents whose desired state changes: their generations are raised at the end, they are poked after the commit */
+  raise: Set<string>
 }
 
 /** An allocation that is not sealed and of which this agent is a member; anything else has no effect (I3). */

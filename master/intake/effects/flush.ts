@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import { raiseGenerations } from '../../store/allocations.ts'
 import { cleanText, toJsonb } from '../../store/clean.ts'
 import { addEvents } from '../../store/events.ts'
 import { appendLines } from '../../store/log-chunks.ts'
@@ -6,7 +7,7 @@ import type { MetricsSnapshot } from '../../store/schema.ts'
 import { foldReports, searcherValue, type TrialSummary } from '../fold-metrics.ts'
 import type { AllocationFacts, EffectContext } from './context.ts'
 
-/** Writes what the events gathered, once per allocation, in the lock order tasks, trials, experiments, events. */
+/** Writes what the events gathered, once per allocation, in the lock order tasks, trials, experiments, agents, events. */
 export async function flushEffects(context: EffectContext): Promise<void> {
   for (const facts of context.allocations.values()) {
     await appendLines(context.tx, { taskId: facts.taskId, allocationId: facts.id, rank: facts.rank, agentId: context.agent, containerId: '', source: 'agent' }, facts.notes)
@@ -17,6 +18,7 @@ export async function flushEffects(context: EffectContext): Promise<void> {
   for (const facts of context.allocations.values()) {
     if (facts.progress !== null) await writeProgress(context, facts, facts.progress)
   }
+  await raiseGenerations(context.tx, [...context.raise])
   await addEvents(context.tx, context.events)
 }
 

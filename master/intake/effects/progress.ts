@@ -32,6 +32,14 @@ export async function drained(context: EffectContext, facts: AllocationFacts): P
   context.wakes.add('lifecycle')
 }
 
+/** The last member to say where it is lets all of them start. */
+export async function rendezvous(context: EffectContext, facts: AllocationFacts, event: Of<'rendezvous'>): Promise<void> {
+  await context.tx.updateTable('allocation_members').set({ address: cleanText(event.address), port: event.port }).where('allocation_id', '=', facts.id).where('rank', '=', facts.rank).execute()
+  const members = await context.tx.selectFrom('allocation_members').select(['agent_id', 'address']).where('allocation_id', '=', facts.id).execute()
+  if (members.some((member) => member.address === null)) return
+  for (const member of members) context.raise.add(member.agent_id)
+}
+
 export function preemptAcknowledged(context: EffectContext, facts: AllocationFacts): void {
   context.events.push({ ...aboutAllocation(context, facts), kind: 'preempt-acknowledged', text: `allocation ${facts.id} saw the request to save and stop` })
 }
