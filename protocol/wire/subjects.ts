@@ -4,7 +4,7 @@ import { ID_PATTERN, isId, parseAllocationId } from '../words/ids.ts'
 const ROOT = 'drover.v1'
 
 /** Loops of the master that a contentless wake may poke. */
-export const LOOPS = ['schedule', 'scale', 'lifecycle', 'checkpoints', 'feed', 'poke'] as const
+export const LOOPS = ['schedule', 'scale', 'lifecycle', 'checkpoints', 'loss', 'truth', 'feed', 'canary'] as const
 export type LoopName = (typeof LOOPS)[number]
 
 export const heartbeatSubject = (agent: string): string => `${agentRoot(agent)}.hb`
