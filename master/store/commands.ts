@@ -19,6 +19,12 @@ export interface Commands {
   setArchived(experimentId: number, archived: boolean, by: string): Promise<CommandResult>
   setAgentEnabled(agentId: string, enabled: boolean, drain: boolean, by: string): Promise<CommandResult>
   setSlotEnabled(agentId: string, slotId: string, enabled: boolean, by: string): Promise<CommandResult>
+  /** READY -> RETIRING; refused while it holds live allocations (I8). */
+  retireInstance(instanceId: string, by: string): Promise<CommandResult>
+  /** A pool that was paused may launch again; one that is not paused is fine. */
+  resumePool(name: string, by: string): Promise<CommandResult>
+  /** Silent agents may be given up again; refused when the brake is not on. */
+  releaseBrake(by: string): Promise<CommandResult>
 }
 
 export interface NewExperiment {

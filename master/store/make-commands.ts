@@ -4,6 +4,7 @@ import { setAgentEnabled, setSlotEnabled } from './agent-commands.ts'
 import type { CommandResult, Commands } from './commands.ts'
 import { createExperiment, type PoolNames } from './create-experiment.ts'
 import type { Db } from './db.ts'
+import { releaseBrake, resumePool, retireInstance } from './herd-commands.ts'
 import { killTrial, setArchived, WISHES, wishFor } from './experiment-commands.ts'
 
 export interface CommandDeps {
@@ -33,5 +34,8 @@ export function makeCommands(deps: CommandDeps): Commands {
     setArchived: (id, archived, by) => waking('lifecycle', setArchived(db, id, archived, by)),
     setAgentEnabled: (id, enabled, drain, by) => waking('schedule', setAgentEnabled(db, id, enabled, drain, by)),
     setSlotEnabled: (id, slot, enabled, by) => waking('schedule', setSlotEnabled(db, id, slot, enabled, by)),
+    retireInstance: (id, by) => waking('scale', retireInstance(db, id, by)),
+    resumePool: (name, by) => waking('scale', resumePool(db, name, by)),
+    releaseBrake: (by) => waking('loss', releaseBrake(db, by)),
   }
 }

@@ -8,7 +8,8 @@ import { Ago, ProgressCell, StateBadge } from '../app/state-badge.tsx'
 import { useNow } from '../app/use-now.ts'
 import { ExperimentActions } from '../experiments/actions.tsx'
 import { durationOf } from '../experiments/experiments-table.tsx'
-import { formatBytes, formatCount, formatMetric } from '../words/format.ts'
+import { CostSplit } from '../herd/cost.tsx'
+import { formatBytes, formatCount, formatDuration, formatMetric, formatTime } from '../words/format.ts'
 import { neutralise } from '../words/neutralise.ts'
 import { isTerminalState, lookOf } from '../words/states.ts'
 
@@ -46,6 +47,7 @@ function Why({ experiment, jobsAhead }: { experiment: Experiment; jobsAhead: num
         <Stack gap={2} style={{ minWidth: 0 }} data-testid="why">
           <Text size="sm" className="break">{neutralise(summary) || plainReason(experiment)}</Text>
           {waits.map((reason) => <Text key={reason} size="sm" className="break"><b>Waits:</b> {neutralise(reason)}</Text>)}
+          {why.data ? <HerdWords why={why.data} summary={summary} /> : null}
           {jobsAhead > 0 ? <Text size="sm" className="quiet">{formatCount(jobsAhead)} ahead of it in the queue</Text> : null}
           {why.error ? <Text size="xs" className="quiet break">The reason could not be fetched: {why.error.message}</Text> : null}
         </Stack>
@@ -54,11 +56,34 @@ function Why({ experiment, jobsAhead }: { experiment: Experiment; jobsAhead: num
   )
 }
 
+/** What EC2 does for it, what EC2 refused, and what a person can do. */
+function HerdWords({ why, summary }: { why: WhyAnswer; summary: string }): ReactNode {
+  const note = why.pool?.note ?? ''
+  const starting = why.starting ?? []
+  return (
+    <>
+      {note !== '' && !summary.includes(note) ? <Text size="sm" className="break">{neutralise(note)}</Text> : null}
+      {why.pool?.paused ? <Text size="sm" className="break"><b>Pool {neutralise(why.pool.name)} is paused:</b> {neutralise(why.pool.paused)}</Text> : null}
+      {starting.map((each) => (
+        <Text key={each.id ?? each.launch} size="sm" className="break" data-starting={each.id ?? each.launch}>
+          <b>{each.id === null ? 'Asking EC2:' : 'Starting:'}</b> {neutralise([each.id, each.type, each.zone, each.market].filter(Boolean).join(', '))} <span className="quiet numbers">for {formatDuration(each.ageSeconds * 1000)}</span>
+        </Text>
+      ))}
+      {(why.pool?.dry ?? []).map((mark) => (
+        <Text key={`${mark.type} ${mark.zone} ${mark.market}`} size="sm" className="break">
+          <b>EC2 refused</b> {neutralise(`${mark.type}, ${mark.zone || 'every zone'}, ${mark.market}: ${mark.code}. ${mark.text}`)} <span className="quiet">Tried again at {formatTime(Date.parse(mark.until)).slice(11)}.</span>
+        </Text>
+      ))}
+      {why.cure ? <Text size="sm" className="break"><b>To do:</b> {neutralise(why.cure)}</Text> : null}
+    </>
+  )
+}
+
 /** Each reason once; trials of one experiment mostly wait for the same. */
 function waitReasons(why: WhyAnswer | undefined, experiment: Experiment): string[] {
   if (isTerminalState(experiment.state)) return []
   const reasons = why ? why.trials.map((trial) => trial.waitReason) : [experiment.drover?.waitReason ?? '']
-  return [...new Set(reasons)].filter((reason) => reason !== '')
+  return [...new Set(reasons.map((reason) => reason.replace(/^waits: /, '')))].filter((reason) => reason !== '')
 }
 
 /** Where the master gives no reason, what the state means. */
@@ -86,6 +111,7 @@ function Figures({ experiment, trial }: { experiment: Experiment; trial: Trial |
         <Figure label="Pool">{neutralise(experiment.resourcePool ?? '–')}</Figure>
         <Figure label="Owner">{neutralise(experiment.displayName || experiment.username)}</Figure>
         <Figure label="Checkpoints">{formatCount(experiment.checkpointCount ?? 0)}{Number(experiment.checkpointSize ?? 0) > 0 ? `, ${formatBytes(Number(experiment.checkpointSize))}` : ''}</Figure>
+        {experiment.drover?.cost && experiment.drover.cost.total !== 0 ? <Figure label="Cost"><CostSplit cost={experiment.drover.cost} /></Figure> : null}
       </Group>
     </Paper>
   )
