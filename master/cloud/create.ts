@@ -3,7 +3,7 @@ import type { Clock } from '../../protocol/kit/clock.ts'
 import type { Log } from '../../protocol/kit/log.ts'
 import { createCaller } from './caller.ts'
 import { readConsole } from './console.ts'
-import type { Cloud } from './door.ts'
+import { CloudError, type Cloud } from './door.ts'
 import { createTypes } from './instance-types.ts'
 import { askKnown } from './known-ids.ts'
 import { allPages } from './pages.ts'
@@ -45,7 +45,7 @@ export function createCloud(options: CloudOptions): Cloud {
     async launch(launch) {
       const input = runInput(launch, clusterId, await rootDevice(launch.settings.imageId))
       const answer = await caller.call('RunInstances', (send) => send((sending) => client.send(new RunInstancesCommand(input), sending)))
-      const made = readInstances([answer]).map((instance) => ({ ...instance, launch: launch.token, pool: launch.pool }))
+      const made = readInstances([{ Instances: listed(answer.Instances) }]).map((instance) => ({ ...instance, launch: launch.token, pool: launch.pool }))
       log.info({ launch: launch.token, pool: launch.pool, type: launch.type, zone: launch.place.zone, market: launch.market, instances: made.map(({ id }) => id) }, 'EC2 made instances')
       return made
     },
@@ -53,12 +53,12 @@ export function createCloud(options: CloudOptions): Cloud {
       caller.call('DescribeInstances', (send) => allPages(async (token) => {
         const input = { Filters: [{ Name: `tag:${TAG_CLUSTER}`, Values: [clusterId] }], MaxResults: 1000, ...(token === undefined ? {} : { NextToken: token }) }
         const answer = await send((sending) => client.send(new DescribeInstancesCommand(input), sending))
-        return { items: readInstances(answer.Reservations), next: answer.NextToken }
+        return { items: readInstances(listed(answer.Reservations)), next: answer.NextToken }
       })),
     describe: (ids) =>
       askKnown(ids, (some) => caller.call('DescribeInstances', async (send) => {
         const answer = await send((sending) => client.send(new DescribeInstancesCommand({ InstanceIds: [...some] }), sending))
-        return readInstances(answer.Reservations)
+        return readInstances(listed(answer.Reservations))
       })),
     async terminate(ids) {
       await askKnown(ids, (some) => caller.call('TerminateInstances', async (send) => {
@@ -71,4 +71,10 @@ export function createCloud(options: CloudOptions): Cloud {
     spotPrices: (types) => askSpotPrices(deps, types),
     close: () => client.destroy(),
   }
+}
+
+/** An answer without a list, such as a proxy's own page, is no answer: nothing may be taken for gone because of it. */
+function listed<T>(list: T[] | undefined): T[] {
+  if (list === undefined) throw new CloudError('unavailable', 'NoList', 'what answered for EC2 gave no list of instances')
+  return list
 }

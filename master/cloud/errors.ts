@@ -35,6 +35,7 @@ const BY_CODE: Readonly<Record<string, CloudFailure>> = {
   // a person must write something else
   IdempotentParameterMismatch: 'parameters',
   InvalidInstanceType: 'parameters',
+  UnknownParameter: 'parameters',
   ValidationError: 'parameters',
   Unsupported: 'unsupported',
   UnsupportedOperation: 'unsupported',
@@ -57,7 +58,7 @@ const BY_PATTERN: readonly (readonly [RegExp, CloudFailure])[] = [
   [/Throttl/, 'throttled'],
   [/LimitExceeded$/, 'quota'],
   [/^(AuthFailure|Unauthorized)/, 'permission'],
-  [/^(Invalid|Missing|Malformed|Unknown)/, 'parameters'],
+  [/^(Invalid|Missing|Malformed)/, 'parameters'],
   [/^Unsupported/, 'unsupported'],
 ]
 
