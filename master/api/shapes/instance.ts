@@ -1,8 +1,8 @@
 import type { ApiCost, ApiDryMark, ApiInstance, ApiLaunch } from '../../../protocol/wire/api.ts'
+import { cureOf } from '../../cloud/cures.ts'
 import type { InstanceRow, LaunchRow } from '../../store/queries/herd.ts'
 import type { DryMarkRow } from '../../store/queries/pools.ts'
 import { agentStatus } from './agent.ts'
-import { refusalCure } from './cure.ts'
 
 export function instanceShape(row: InstanceRow, cost: ApiCost): ApiInstance {
   return {
@@ -39,14 +39,14 @@ export function launchShape(row: LaunchRow): ApiLaunch {
   return {
     id: row.id, pool: row.pool, type: row.type, zone: row.zone, market: row.market, gang: row.gang, count: row.count, slots: row.slots, perHour: row.per_hour,
     allocations: row.allocations, reason: row.reason, state: row.state,
-    error: row.error_kind === null ? null : { kind: row.error_kind, code: row.error_code, text: row.error_text, cure: refusalCure(row.error_kind, row.pool) },
+    error: row.error_kind === null ? null : { kind: row.error_kind, code: row.error_code, text: row.error_text, cure: cureOf(row.error_kind, row.error_code) },
     decidedAt: row.decided_at.toISOString(), calledAt: timeOf(row.called_at), settledAt: timeOf(row.settled_at),
     instances: row.instances, followedBy: row.followed_by,
   }
 }
 
 export function dryMarkShape(row: DryMarkRow): ApiDryMark {
-  return { type: row.type, zone: row.zone, market: row.market, until: row.until.toISOString(), kind: row.kind, code: row.code, text: row.text, cure: refusalCure(row.kind, row.pool) }
+  return { type: row.type, zone: row.zone, market: row.market, until: row.until.toISOString(), kind: row.kind, code: row.code, text: row.text, cure: cureOf(row.kind, row.code) }
 }
 
 function timeOf(date: Date | null): string | null {

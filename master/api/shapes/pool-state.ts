@@ -40,7 +40,7 @@ export function poolState(settings: PoolSettings, view: HerdView): ApiPool {
     launches: view.launches.filter((launch) => launch.pool === name).map(launchShape),
     lastCallAt: row?.last_call_at?.toISOString() ?? null,
     cure: poolCure({
-      name, paused: row?.paused ?? null, refused: dry.map((mark) => mark.kind), count, max: settings.provider?.policy.maxInstances ?? null, waiting: waiting.length,
+      name, paused: row?.paused ?? null, refused: dry, count, max: settings.provider?.policy.maxInstances ?? null, waiting: waiting.length,
       starting: counts.reduce((sum, each) => sum + (each.state === 'LAUNCHING' || each.state === 'STARTING' ? each.count : 0), 0),
       agents: view.agents.find((each) => each.pool === name)?.count ?? 0,
     }),
