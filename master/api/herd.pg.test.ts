@@ -26,7 +26,8 @@ describe.skipIf(!ADMIN_URL)('what people see of the herd', () => {
     await seedInstance(db, 'i-busy', 'l-done', { notice: 'spot' })
     await seedInstance(db, 'i-idle', 'l-done', { launched: 50, registered: 45 })
     await seedInstance(db, 'i-boot', 'l-done', { state: 'STARTING', launched: 2, registered: null })
-    await seedInstance(db, 'i-free', 'l-done', { launched: 40, registered: 38, perHour: null })
+    await seedLaunch(db, 'l-warm', { minutesAgo: 61 })
+    await seedInstance(db, 'i-free', 'l-warm', { launched: 40, registered: 38, perHour: null })
     await seedInstance(db, 'i-dead', 'l-done', { state: 'GONE', launched: 90, registered: null, gone: 70, reason: 'its agent never registered', console: 'docker.service failed' })
     await seedAgent(db, 'i-busy', 1)
     await seedMember(db, running.allocationId, 'i-busy', ['cpu-0'])
@@ -91,7 +92,7 @@ describe.skipIf(!ADMIN_URL)('what people see of the herd', () => {
     expect(launches.map((launch: { id: string }) => launch.id)).toEqual(['l-open', 'l-refused'])
     expect(launches[1]).toMatchObject({ error: { kind: 'capacity', code: 'InsufficientInstanceCapacity', text: 'no capacity', cure: expect.stringContaining('again') }, followedBy: { id: 'l-open', zone: 'us-east-1b', state: 'LAUNCHING' } })
     expect((await get('/api/v1/drover/launches?state=FAILED')).launches).toHaveLength(1)
-    expect((await get('/api/v1/drover/launches?state=DONE')).launches).toMatchObject([{ instances: ['i-boot', 'i-busy', 'i-dead', 'i-free', 'i-idle'] }])
+    expect((await get('/api/v1/drover/launches?state=DONE')).launches).toMatchObject([{ instances: ['i-boot', 'i-busy', 'i-dead', 'i-idle'] }, { instances: ['i-free'] }])
   })
 
   test('why an experiment waits: what EC2 is asked, the note, the marks', async () => {
@@ -145,7 +146,7 @@ describe.skipIf(!ADMIN_URL)('what people see of the herd', () => {
     await seedAgent(db, 'i-idle', 1)
     expect(await retireInstance(db, 'i-idle', 'ada')).toEqual({ kind: 'done' })
     expect(await retireInstance(db, 'i-idle', 'ada')).toEqual({ kind: 'done' })
-    expect(await db.selectFrom('agents').select(['retiring', 'generation']).where('id', '=', 'i-idle').executeTakeFirst()).toEqual({ retiring: 'retired by ada', generation: 1 })
+    expect(await db.selectFrom('agents').select(['retiring', 'generation']).where('id', '=', 'i-idle').executeTakeFirst()).toEqual({ retiring: 'retired by ada', generation: 2 })
     expect((await get('/api/v1/drover/instances/i-idle')).instance).toMatchObject({ state: 'RETIRING', stateReason: 'retired by ada' })
     expect((await get('/api/v1/drover/events?instanceId=i-idle')).events).toHaveLength(1)
   })

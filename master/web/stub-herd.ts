@@ -1,5 +1,10 @@
-import type { ApiCost, ApiInstance, ApiLaunch, ApiPool } from '../../protocol/wire/api.ts'
-import type { StubWorld } from './stub-master.ts'
+import type { ApiAlarm, ApiCost, ApiInstance, ApiLaunch, ApiPool } from '../../protocol/wire/api.ts'
+
+export interface StubHerd {
+  pools: ApiPool[]
+  instances: ApiInstance[]
+  alarms: ApiAlarm[]
+}
 
 const ago = (minutes: number): string => new Date(Date.now() - minutes * 60_000).toISOString()
 
@@ -34,7 +39,7 @@ const POLICY: NonNullable<ApiPool['policy']> = {
 }
 
 /** Of everything that may be seen one: a pool without EC2, one that waits for EC2, one that is paused; instances in every state. */
-export function makeHerd(): Pick<StubWorld, 'pools' | 'instances' | 'alarms'> {
+export function makeHerd(): StubHerd {
   const hostile = 'Insufficient capacity <img src=x onerror="window.hacked=1">. Not charged.'
   return {
     alarms: [],

@@ -4,10 +4,9 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import { extname, join, normalize } from 'node:path'
 import { type WebSocket, WebSocketServer } from 'ws'
-import type { ApiAlarm, ApiInstance, ApiPool } from '../../protocol/wire/api.ts'
 import type { LiveEvent, LiveLine, LiveMessage, LiveMetric, LiveRequest } from '../../protocol/wire/live.ts'
 import type { Agent, Checkpoint, Experiment, Trial, WhyAnswer } from './src/api/shapes.ts'
-import { launchOf } from './stub-herd.ts'
+import { launchOf, type StubHerd } from './stub-herd.ts'
 
 /** What the page is served under, as the master does: no script but its own files. */
 const POLICY = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
@@ -15,7 +14,7 @@ const TYPES: Readonly<Record<string, string>> = { '.html': 'text/html; charset=u
 const COOKIE = 'auth=stub-session'
 
 /** What the stub knows; a test changes it and calls `push...`. */
-export interface StubWorld {
+export interface StubWorld extends StubHerd {
   experiments: Experiment[]
   trials: Trial[]
   checkpoints: Checkpoint[]
@@ -27,9 +26,6 @@ export interface StubWorld {
   /** path -> bytes, of every checkpoint */
   files: Record<string, string>
   why: WhyAnswer
-  pools: ApiPool[]
-  instances: ApiInstance[]
-  alarms: ApiAlarm[]
   /** what `me` says */
   isAdmin: boolean
 }

@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import Type from 'typebox'
 import type { ApiExperiments } from '../../../protocol/wire/api.ts'
 import type { CommandResult } from '../../store/commands.ts'
+import { experimentCost } from '../../store/queries/cost.ts'
 import { EXPERIMENT_SORTS, findExperiment, findModelDefinition, listExperiments, type ExperimentSort } from '../../store/queries/experiments.ts'
 import { userOf } from '../auth/guard.ts'
 import type { ApiDeps } from '../deps.ts'
@@ -41,7 +42,8 @@ export function experimentRoutes(app: FastifyInstance, deps: ApiDeps): void {
   app.get<{ Params: { id: number } }>('/api/v1/experiments/:id', { config: { container: 'experiment' }, schema: { params: IdParams } }, async (request) => {
     const row = await findExperiment(db, request.params.id)
     if (!row) throw notFound('experiment', request.params.id)
-    const experiment = experimentShape(row, settings.checkpointStorage, clock.wallMs())
+    const shape = experimentShape(row, settings.checkpointStorage, clock.wallMs())
+    const experiment = { ...shape, drover: { ...shape.drover, cost: await experimentCost(db, row.id) } }
     const jobState = experiment.state === 'STATE_QUEUED' ? 'STATE_QUEUED' : 'STATE_SCHEDULED'
     return { experiment, config: experiment.config, jobSummary: row.ended_at === null ? { state: jobState, jobsAhead: 0 } : null }
   })
