@@ -1,0 +1,122 @@
+import { openIn } from '../schedule/fits.ts'
+import { emptyOf } from '../schedule/gang.ts'
+import { hostsOf, type Host } from './hosts.ts'
+import { offersOf } from './offers.ts'
+import { simulate, type Simulation } from './simulate.ts'
+import { imagined, roomOf, type Demand, type PoolView } from './view.ts'
+import type { Offer } from './world.ts'
+
+/** What one call of RunInstances should ask for. */
+export interface Plan {
+  offer: Offer
+  gang: boolean
+  count: number
+  /** what it is for; empty = the pool keeps `minInstances` */
+  demands: readonly Demand[]
+}
+
+/** Why something that waits gets no node, for the sentence that people read. */
+export type Hindrance =
+  | { kind: 'cap'; demand: Demand | null; missing: number }
+  | { kind: 'refused'; demand: Demand | null; offers: readonly Offer[] }
+  /** no number of nodes of any listed type can take it */
+  | { kind: 'never'; demand: Demand }
+  | { kind: 'too-many'; demand: Demand; nodes: number }
+
+export interface Planned {
+  plan: Plan | null
+  hindrances: readonly Hindrance[]
+}
+
+/**
+ * The next call for a pool, found by placing what waits on nodes that do not exist yet, one by one, with the
+ * scheduler's own rule: exactly what is needed, in the order of the offers, never past the cap (I7). Whoever waits for
+ * room under the cap is not passed by those behind; whoever waits for EC2's refusals to end is.
+ */
+export function planOf(view: PoolView, base: Simulation, kept: number): Planned {
+  const offers = offersOf(view.pool)
+  const hindrances: Hindrance[] = []
+  for (const demand of base.waiting) {
+    const found = forOne(view, base, demand, offers)
+    if (found === null) continue
+    if ('offer' in found) return { plan: found.gang ? found : grow(view, base, found, offers), hindrances }
+    hindrances.push(found)
+    if (found.kind === 'cap') return { plan: null, hindrances }
+  }
+  const warm = warmPlan(view, offers, kept)
+  return { plan: warm && 'offer' in warm ? warm : null, hindrances: warm && 'kind' in warm ? [...hindrances, warm] : hindrances }
+}
+
+/** A plan for one that waits, what stands in its way, or null: it waits for nodes that are there. */
+function forOne(view: PoolView, base: Simulation, demand: Demand, offers: readonly Offer[]): Plan | Hindrance | null {
+  const hosts = hostsOf(view, base.capacity, demand, offers)
+  if (hosts.kind === 'wait') return null
+  if (hosts.kind !== 'open') return hosts
+  const room = roomOf(view)
+  let missing: number | null = null
+  for (const host of hosts.hosts) {
+    const nodes = nodesNeeded(view, base, demand, host)
+    if (nodes === null) continue
+    const sent = nodes <= room ? nodes : lackingOf(base, demand.pool, host)
+    if (sent > 0 && sent <= room) return { offer: host.offer, gang: host.nodes > 1, count: sent, demands: [demand] }
+    if (sent > 0) missing = Math.min(missing ?? sent, sent)
+  }
+  return missing === null ? null : { kind: 'cap', demand, missing }
+}
+
+/** How many more nodes of the offer place it now; null = not even all of its own: somebody ahead would get them. */
+function nodesNeeded(view: PoolView, base: Simulation, demand: Demand, host: Host): number | null {
+  const empty = emptyOf(openIn(demand.pool, base.capacity), host.offer.slots).length
+  for (let nodes = Math.max(1, host.nodes - empty); nodes <= host.nodes; nodes++) {
+    if (simulate([...base.capacity, ...newNodes(view, host.offer, nodes)], base.demands).placed.has(demand.allocation)) return nodes
+  }
+  return null
+}
+
+/** Where the cap leaves no room for all of a gang: so many that, once running work has ended, there are enough. */
+function lackingOf(base: Simulation, pool: string, host: Host): number {
+  if (host.nodes === 1) return 1
+  return host.nodes - openIn(pool, base.capacity).filter((agent) => agent.slots.length === host.offer.slots).length
+}
+
+/** More nodes of the same offer, as long as each places one more that waits and would be tried there first. */
+function grow(view: PoolView, base: Simulation, first: Plan, offers: readonly Offer[]): Plan {
+  const room = roomOf(view)
+  const failed = new Set<number>()
+  let nodes = first.count
+  let now = simulate([...base.capacity, ...newNodes(view, first.offer, nodes)], base.demands)
+  for (;;) {
+    const next = now.waiting.find((demand) => !failed.has(demand.slots))
+    if (!next || nodes >= room) break
+    const more = sameHost(view, now, next, offers, first.offer) ? simulate([...base.capacity, ...newNodes(view, first.offer, nodes + 1)], base.demands) : null
+    if (more?.placed.has(next.allocation)) {
+      nodes += 1
+      now = more
+    } else {
+      failed.add(next.slots)
+    }
+  }
+  const mine = new Set(newNodes(view, first.offer, nodes).map((node) => node.id))
+  const demands = base.waiting.filter((demand) => now.placed.get(demand.allocation)?.some((agent) => mine.has(agent)))
+  return { ...first, count: nodes, demands }
+}
+
+function sameHost(view: PoolView, now: Simulation, demand: Demand, offers: readonly Offer[], offer: Offer): boolean {
+  const hosts = hostsOf(view, now.capacity, demand, offers)
+  const [first] = hosts.kind === 'open' ? hosts.hosts : []
+  return first?.nodes === 1 && first.offer === offer
+}
+
+/** `minInstances` are kept; `kept` of them are there or come. */
+function warmPlan(view: PoolView, offers: readonly Offer[], kept: number): Plan | Hindrance | null {
+  const missing = view.pool.policy.minInstances - kept
+  if (missing <= 0) return null
+  const room = roomOf(view)
+  const [first] = hostsOf(view, [], null, offers).hosts
+  if (!first) return { kind: 'refused', demand: null, offers }
+  return room === 0 ? { kind: 'cap', demand: null, missing } : { offer: first.offer, gang: false, count: Math.min(missing, room), demands: [] }
+}
+
+function newNodes(view: PoolView, offer: Offer, nodes: number): ReturnType<typeof imagined>[] {
+  return Array.from({ length: nodes }, (_, index) => imagined(`~${String(index).padStart(6, '0')}`, view.pool.policy.name, offer.zone, offer.slots))
+}
