@@ -5,13 +5,11 @@ import { raiseGenerations } from '../store/allocations.ts'
 import { cleanText } from '../store/clean.ts'
 import { addEvents } from '../store/events.ts'
 import { assertLeader, type Tx } from '../store/leader.ts'
+import { pausedAlarm } from '../store/pool-commands.ts'
 import type { HerdDeps } from './herd-deps.ts'
 import { lockPool } from './scale-launch.ts'
 
 type Of<K extends ScaleDecision['kind']> = Extract<ScaleDecision, { kind: K }>
-
-/** The key of the alarm of a paused pool. */
-export const pausedAlarm = (pool: string): string => `pool-paused:${pool}`
 
 /** READY -> RETIRING, under the lock that a placement on this agent takes (I8). False = work came first, or it left READY. */
 export async function applyRetire(deps: HerdDeps, epoch: number, { instance: id, reason }: Of<'retire'>): Promise<boolean> {
@@ -63,7 +61,7 @@ export async function applyTerminate(deps: HerdDeps, epoch: number, decision: Of
 }
 
 export async function applyPause(deps: HerdDeps, epoch: number, { pool, reason }: Of<'pause'>): Promise<boolean> {
-  const text = `pool ${pool} launches nothing more: ${reason}. Look at the console output of its last instances, correct the machine image or the network, then resume the pool`
+  const text = `pool ${pool} launches nothing more: ${reason}`
   const paused = await deps.db.transaction().execute(async (tx) => {
     await assertLeader(tx, epoch)
     await lockPool(tx, pool)

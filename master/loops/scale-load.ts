@@ -6,19 +6,15 @@ import { millis, type HerdDeps } from './herd-deps.ts'
 import { loadAgents, loadPending } from './schedule-load.ts'
 
 /**
- * One snapshot for the scale decider. A pool about which EC2 could not be asked is left out with its launches and
- * instances; the others go on. Whatever changes meanwhile is found out by the re-check at commit.
+ * One snapshot for the scale decider. A pool about which EC2 could not be asked has no types and no places: nothing is
+ * launched for it, and what it has goes on. Whatever changes meanwhile is found out by the re-check at commit.
  */
 export function loadScaleWorld(deps: HerdDeps): Promise<ScaleWorld> {
   return deps.db.transaction().setIsolationLevel('repeatable read').setAccessMode('read only').execute(async (tx) => {
     const { rows } = await sql<{ now: number }>`SELECT ${millis(deps.now())} AS now`.execute(tx)
-    const pools = await loadPools(tx, deps)
-    const known = new Set(pools.map((pool) => pool.policy.name))
-    const launches = await loadLaunches(tx, deps)
-    const instances = await loadInstances(tx, deps)
     return {
-      now: rows[0]?.now ?? 0, pools, agents: await loadAgents(tx), pending: await loadPending(tx),
-      launches: launches.filter((launch) => known.has(launch.pool)), instances: instances.filter((instance) => known.has(instance.pool)),
+      now: rows[0]?.now ?? 0, pools: await loadPools(tx, deps), agents: await loadAgents(tx), pending: await loadPending(tx),
+      launches: await loadLaunches(tx, deps), instances: await loadInstances(tx, deps),
     }
   })
 }
@@ -28,30 +24,30 @@ interface PoolRow {
   lastCallAt: number | null
   strikes: number
   paused: string | null
+  note: string
   dry: DryMark[]
 }
 
 async function loadPools(tx: Tx, deps: HerdDeps): Promise<ScalePool[]> {
   const { rows } = await sql<PoolRow>`
-    SELECT p.name, ${millis(sql`p.last_call_at`)} AS "lastCallAt", p.strikes, p.paused, coalesce((
+    SELECT p.name, ${millis(sql`p.last_call_at`)} AS "lastCallAt", p.strikes, p.paused, p.note, coalesce((
       SELECT jsonb_agg(jsonb_build_object('type', d.type, 'zone', nullif(d.zone, ''), 'market', d.market, 'until', ${millis(sql`d.until`)}, 'code', d.code) ORDER BY d.type, d.zone, d.market)
       FROM dry_marks d WHERE d.pool = p.name AND d.until > ${deps.now()}), '[]') AS dry
     FROM pools p`.execute(tx)
-  return deps.pools.flatMap(({ name, provider }) => {
+  return deps.pools.map(({ name, provider }) => {
     const facts = deps.facts.of(name)
-    if (facts === null) return []
     const row = rows.find((one) => one.name === name)
-    return [{
-      policy: { ...provider.policy, places: facts.places }, types: facts.types, prices: facts.prices,
-      dry: row?.dry ?? [], lastCallAt: row?.lastCallAt ?? null, strikes: row?.strikes ?? 0, paused: row?.paused ?? null,
-    }]
+    return {
+      policy: { ...provider.policy, places: facts?.places ?? [] }, types: facts?.types ?? [], prices: facts?.prices ?? [], callMs: deps.herd.callMs,
+      dry: row?.dry ?? [], lastCallAt: row?.lastCallAt ?? null, strikes: row?.strikes ?? 0, paused: row?.paused ?? null, note: row?.note ?? '',
+    }
   })
 }
 
-/** Of a launch whose instances came to light one by one, what is still missing. A call that this process is not in broke off. */
+/** Less those of its instances that came and went already. A call that this process is not in broke off. */
 async function loadLaunches(tx: Tx, deps: HerdDeps): Promise<ScaleLaunch[]> {
   const { rows } = await sql<ScaleLaunch>`
-    SELECT l.id AS launch, l.pool, l.type, l.zone, l.market, l.gang, l.count - (SELECT count(*)::int FROM instances i WHERE i.launch_id = l.id) AS count,
+    SELECT l.id AS launch, l.pool, l.type, l.zone, l.market, l.gang, l.count - (SELECT count(*)::int FROM instances i WHERE i.launch_id = l.id AND i.state = 'GONE') AS count,
       l.slots, ${millis(sql`l.decided_at`)} AS "decidedAt", ${millis(sql`l.called_at`)} AS "calledAt", l.allocations
     FROM launches l WHERE l.state = 'LAUNCHING' ORDER BY l.decided_at, l.id`.execute(tx)
   return rows.map((row) => ({ ...row, calledAt: deps.background.has(`launch:${row.launch}`) ? row.calledAt : null }))
@@ -59,7 +55,7 @@ async function loadLaunches(tx: Tx, deps: HerdDeps): Promise<ScaleLaunch[]> {
 
 async function loadInstances(tx: Tx, deps: HerdDeps): Promise<ScaleInstance[]> {
   const { rows } = await sql<ScaleInstance>`
-    SELECT i.id, i.launch_id AS launch, i.pool, i.type, i.zone, i.market, i.state, l.gang, l.allocations, i.notice,
+    SELECT i.id, i.launch_id AS launch, i.pool, i.type, i.zone, i.market, i.state, l.gang, l.count AS "launchCount", l.allocations, i.notice,
       CASE WHEN i.registered_at IS NULL THEN i.slots ELSE coalesce(jsonb_array_length(g.inventory->'slots'), i.slots) END AS slots,
       ${millis(sql`i.launched_at`)} AS "launchedAt", ${millis(sql`i.registered_at`)} AS "registeredAt", ${millis(sql`i.retiring_at`)} AS "retiringAt",
       coalesce(held.live, '{}') AS live, coalesce(g.drained, false) AS drained,

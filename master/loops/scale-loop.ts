@@ -23,9 +23,15 @@ export async function scalePass(deps: HerdDeps, terminator: Terminator): Promise
   deps.facts.refresh()
   const decisions = deps.decide(await loadScaleWorld(deps))
   await eachOrThrowAfter(decisions, (decision) => apply(deps, epoch, decision))
-  const untold = deps.pools.flatMap(({ name }) => (deps.facts.of(name) === null ? [{ pool: name, text: deps.facts.trouble(name) || 'EC2 is being asked about this pool' }] : []))
-  await applyTells(deps, epoch, [...decisions.filter((decision) => decision.kind === 'tell'), ...untold])
+  await applyTells(deps, epoch, tellsOf(deps, decisions))
   await terminator.pass(epoch)
+}
+
+/** Of a pool that EC2 told nothing about, its trouble is what people must read. */
+function tellsOf(deps: HerdDeps, decisions: readonly ScaleDecision[]): { pool: string; text: string }[] {
+  const unknown = new Map(deps.pools.filter(({ name }) => deps.facts.of(name) === null).map(({ name }) => [name, deps.facts.trouble(name) || 'EC2 is being asked about this pool']))
+  const told = decisions.flatMap((decision) => (decision.kind === 'tell' && !unknown.has(decision.pool) ? [{ pool: decision.pool, text: decision.text }] : []))
+  return [...told, ...[...unknown].map(([pool, text]) => ({ pool, text }))]
 }
 
 async function apply(deps: HerdDeps, epoch: number, decision: ScaleDecision): Promise<void> {

@@ -5,6 +5,7 @@ import type { CommandResult, Commands } from './commands.ts'
 import { createExperiment, type PoolNames } from './create-experiment.ts'
 import type { Db } from './db.ts'
 import { killTrial, setArchived, WISHES, wishFor } from './experiment-commands.ts'
+import { resumePool } from './pool-commands.ts'
 
 export interface CommandDeps {
   db: Db
@@ -33,5 +34,6 @@ export function makeCommands(deps: CommandDeps): Commands {
     setArchived: (id, archived, by) => waking('lifecycle', setArchived(db, id, archived, by)),
     setAgentEnabled: (id, enabled, drain, by) => waking('schedule', setAgentEnabled(db, id, enabled, drain, by)),
     setSlotEnabled: (id, slot, enabled, by) => waking('schedule', setSlotEnabled(db, id, slot, enabled, by)),
+    resumePool: (name, by) => waking('scale', resumePool(db, name, by)),
   }
 }
