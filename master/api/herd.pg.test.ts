@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { retireInstance, resumePool } from '../store/herd-commands.ts'
+import { retireInstance } from '../store/herd-commands.ts'
+import { resumePool } from '../store/pool-commands.ts'
 import { ADMIN_URL, startRig, type Rig } from './test-rig/rig.ts'
 import { seedAgent, seedExperiment, seedMember } from './test-rig/seed.ts'
 import { seedDryMark, seedInstance, seedLaunch, seedPool } from './test-rig/seed-herd.ts'

@@ -21,7 +21,7 @@ export interface Commands {
   setSlotEnabled(agentId: string, slotId: string, enabled: boolean, by: string): Promise<CommandResult>
   /** READY -> RETIRING; refused while it holds live allocations (I8). */
   retireInstance(instanceId: string, by: string): Promise<CommandResult>
-  /** A pool that was paused may launch again; one that is not paused is fine. */
+  /** A pool that Drover paused launches again; a pool that never needed EC2 is not found. */
   resumePool(name: string, by: string): Promise<CommandResult>
   /** Silent agents may be given up again; refused when the brake is not on. */
   releaseBrake(by: string): Promise<CommandResult>

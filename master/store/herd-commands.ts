@@ -36,18 +36,6 @@ async function liveOn(tx: Tx, agent: string): Promise<string[]> {
   return [...new Set(rows.map((row) => row.id))]
 }
 
-/** A paused pool may launch again, with a clean sheet of strikes. */
-export function resumePool(db: Db, name: string, by: string): Promise<CommandResult> {
-  return db.transaction().execute(async (tx): Promise<CommandResult> => {
-    const pool = await tx.selectFrom('pools').select('paused').where('name', '=', name).forUpdate().executeTakeFirst()
-    if (!pool) return { kind: 'not-found' }
-    if (pool.paused === null) return { kind: 'done' }
-    await tx.updateTable('pools').set({ paused: null, paused_at: null, strikes: 0 }).where('name', '=', name).execute()
-    await addEvents(tx, [{ kind: 'pool-resumed', pool: name, text: cleanText(`pool ${name} was resumed by ${by}; it was paused: ${pool.paused}`) }])
-    return { kind: 'done' }
-  })
-}
-
 /** Silent agents may be given up again. */
 export function releaseBrake(db: Db, by: string): Promise<CommandResult> {
   return db.transaction().execute(async (tx): Promise<CommandResult> => {

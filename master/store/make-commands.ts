@@ -4,8 +4,9 @@ import { setAgentEnabled, setSlotEnabled } from './agent-commands.ts'
 import type { CommandResult, Commands } from './commands.ts'
 import { createExperiment, type PoolNames } from './create-experiment.ts'
 import type { Db } from './db.ts'
-import { releaseBrake, resumePool, retireInstance } from './herd-commands.ts'
+import { releaseBrake, retireInstance } from './herd-commands.ts'
 import { killTrial, setArchived, WISHES, wishFor } from './experiment-commands.ts'
+import { resumePool } from './pool-commands.ts'
 
 export interface CommandDeps {
   db: Db

@@ -1,0 +1,62 @@
+import { startLoop, type Loop } from '../../protocol/kit/loop.ts'
+import type { ScaleDecision } from '../scale/world.ts'
+import { eachOrThrowAfter } from './each.ts'
+import type { HerdDeps } from './herd-deps.ts'
+import { applyPause, applyRetire, applyTells, applyTerminate } from './scale-apply.ts'
+import { callLaunch, intendAgain, intendLaunch } from './scale-launch.ts'
+import { loadScaleWorld } from './scale-load.ts'
+import { registerReady } from './scale-register.ts'
+import { createTerminator, fetchConsole, type Terminator } from './scale-terminate.ts'
+
+const SWEEP_MS = 1_000
+
+/** Load, decide, apply; calls of EC2 go on in the background and wake the loop when their outcome is committed. */
+export function startScaleLoop(deps: HerdDeps): Loop {
+  const terminator = createTerminator(deps)
+  return startLoop({ name: 'scale', sweepMs: SWEEP_MS, signal: deps.signal, clock: deps.clock, random: deps.random, log: deps.log, pass: () => scalePass(deps, terminator) })
+}
+
+export async function scalePass(deps: HerdDeps, terminator: Terminator): Promise<void> {
+  const epoch = deps.leaderEpoch()
+  if (epoch === null) return
+  await registerReady(deps, epoch)
+  deps.facts.refresh()
+  const decisions = deps.decide(await loadScaleWorld(deps))
+  await eachOrThrowAfter(decisions, (decision) => apply(deps, epoch, decision))
+  await applyTells(deps, epoch, tellsOf(deps, decisions))
+  await terminator.pass(epoch)
+}
+
+/** Of a pool that EC2 told nothing about, its trouble is what people must read. */
+function tellsOf(deps: HerdDeps, decisions: readonly ScaleDecision[]): { pool: string; text: string }[] {
+  const unknown = new Map(deps.pools.filter(({ name }) => deps.facts.of(name) === null).map(({ name }) => [name, deps.facts.trouble(name) || 'EC2 is being asked about this pool']))
+  const told = decisions.flatMap((decision) => (decision.kind === 'tell' && !unknown.has(decision.pool) ? [{ pool: decision.pool, text: decision.text }] : []))
+  return [...told, ...[...unknown].map(([pool, text]) => ({ pool, text }))]
+}
+
+async function apply(deps: HerdDeps, epoch: number, decision: ScaleDecision): Promise<void> {
+  switch (decision.kind) {
+    case 'launch': {
+      const row = await intendLaunch(deps, epoch, decision)
+      if (row) deps.background.start(`launch:${row.id}`, () => callLaunch(deps, epoch, row))
+      return
+    }
+    case 'call-again': {
+      if (deps.background.has(`launch:${decision.launch}`)) return
+      const row = await intendAgain(deps, epoch, decision.launch)
+      if (row) deps.background.start(`launch:${row.id}`, () => callLaunch(deps, epoch, row))
+      return
+    }
+    case 'retire':
+      return void (await applyRetire(deps, epoch, decision))
+    case 'terminate': {
+      if (!decision.strike) return void (await applyTerminate(deps, epoch, decision, ''))
+      deps.background.start(`strike:${decision.instance}`, async () => void (await applyTerminate(deps, epoch, decision, await fetchConsole(deps, decision.instance))))
+      return
+    }
+    case 'pause':
+      return void (await applyPause(deps, epoch, decision))
+    case 'tell':
+      return
+  }
+}
