@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { retireInstance } from '../store/herd-commands.ts'
+import { retireInstance } from '../store/instance-commands.ts'
 import { resumePool } from '../store/pool-commands.ts'
 import { ADMIN_URL, startRig, type Rig } from './test-rig/rig.ts'
 import { seedAgent, seedExperiment, seedMember } from './test-rig/seed.ts'
@@ -134,7 +134,7 @@ describe.skipIf(!ADMIN_URL)('what people see of the herd', () => {
   })
 
   test('alarms come with their cure', async () => {
-    await rig.db.insertInto('alarms').values([{ key: 'brake', text: '5 agents are silent' }, { key: 'pool-paused:gpu-big', text: 'three boots failed' }]).execute()
+    await rig.db.insertInto('alarms').values([{ key: 'brake', text: '5 agents are silent' }, { key: 'brake-off', text: 'a note of the loss loop to itself' }, { key: 'pool-paused:gpu-big', text: 'three boots failed' }]).execute()
     expect((await get('/api/v1/drover/alarms')).alarms).toMatchObject([{ key: 'brake', cure: expect.stringContaining('drover brake release') }, { key: 'pool-paused:gpu-big', cure: expect.stringContaining('drover pool resume gpu-big') }])
   })
 

@@ -23,7 +23,7 @@ export interface Commands {
   retireInstance(instanceId: string, by: string): Promise<CommandResult>
   /** A pool that Drover paused launches again; a pool that never needed EC2 is not found. */
   resumePool(name: string, by: string): Promise<CommandResult>
-  /** Silent agents may be given up again; refused when the brake is not on. */
+  /** The agents that fell silent together are really gone: those still silent are declared lost. `conflict` while the brake is off. */
   releaseBrake(by: string): Promise<CommandResult>
 }
 

@@ -1,7 +1,8 @@
 import { sql, type RawBuilder } from 'kysely'
 import type { AllocationState } from '../../../protocol/words/states.ts'
+import { OFF } from '../brake.ts'
 import type { Db } from '../db.ts'
-import type { AlarmsTable, InstancesTable, LaunchesTable } from '../schema.ts'
+import type { InstancesTable, LaunchesTable } from '../schema.ts'
 
 /** An allocation that is not SEALED and has a member on the instance (I8). */
 export interface LiveOnInstance {
@@ -163,9 +164,9 @@ export async function listStarting(db: Db, experimentId: number): Promise<Starti
   return rows
 }
 
-export async function listAlarms(db: Db): Promise<{ key: string; text: string; since: Date }[]> {
-  const rows = await db.selectFrom('alarms').selectAll().orderBy('since').orderBy('key').execute()
-  return rows satisfies Record<keyof AlarmsTable, unknown>[]
+/** What stands; that the brake went off is a note of the loss loop to itself. */
+export function listAlarms(db: Db): Promise<{ key: string; text: string; since: Date }[]> {
+  return db.selectFrom('alarms').select(['key', 'text', 'since']).where('key', '<>', OFF).orderBy('since').orderBy('key').execute()
 }
 
 function allocationsOf(experimentId: number): RawBuilder<unknown> {

@@ -35,16 +35,3 @@ async function liveOn(tx: Tx, agent: string): Promise<string[]> {
     .where('m.agent_id', '=', agent).where('m.lost', '=', false).where('a.state', '<>', 'SEALED').orderBy('a.id').execute()
   return [...new Set(rows.map((row) => row.id))]
 }
-
-/** Silent agents may be given up again. */
-export function releaseBrake(db: Db, by: string): Promise<CommandResult> {
-  return db.transaction().execute(async (tx): Promise<CommandResult> => {
-    const result = await tx.deleteFrom('alarms').where('key', '=', BRAKE).executeTakeFirst()
-    if (result.numDeletedRows === 0n) return { kind: 'conflict', message: 'the brake is not on: there is nothing to release' }
-    await addEvents(tx, [{ kind: 'brake-released', text: cleanText(`the brake was released by ${by}: silent agents may be given up again`) }])
-    return { kind: 'done' }
-  })
-}
-
-/** Key of the alarm that stands while the brake is on. */
-const BRAKE = 'brake'
