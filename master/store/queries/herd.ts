@@ -54,7 +54,7 @@ const instanceColumns = sql`i.id, i.launch_id, i.pool, i.type, i.zone, i.market,
 /** What holds it, and when the last that did was sealed. */
 const instanceJoins = sql`LEFT JOIN agents g ON g.id = i.id
   LEFT JOIN LATERAL (SELECT max(a.sealed_at) AS sealed_at, jsonb_agg(jsonb_build_object('id', a.id, 'state', a.state, 'slots', jsonb_array_length(am.slot_ids), 'experiment_id', k.experiment_id, 'trial_id', t.id) ORDER BY a.id)
-      FILTER (WHERE a.state <> 'SEALED') AS live
+      FILTER (WHERE a.state <> 'SEALED' AND NOT am.lost) AS live
     FROM allocation_members am JOIN allocations a ON a.id = am.allocation_id JOIN tasks k ON k.id = a.task_id LEFT JOIN trials t ON t.task_id = k.id WHERE am.agent_id = i.id) m ON true`
 
 export interface InstanceFilter {
@@ -159,7 +159,7 @@ export async function listStarting(db: Db, experimentId: number): Promise<Starti
     UNION ALL
     SELECT i.id, l.id, i.state, i.type, i.zone, i.market, i.per_hour, extract(epoch FROM now() - i.launched_at)::float8
       FROM instances i JOIN launches l ON l.id = i.launch_id WHERE i.state IN ('STARTING', 'READY') AND l.allocations ?| ${waiting}
-        AND NOT EXISTS (SELECT 1 FROM allocation_members m JOIN allocations a ON a.id = m.allocation_id WHERE m.agent_id = i.id AND a.state <> 'SEALED')
+        AND NOT EXISTS (SELECT 1 FROM allocation_members m JOIN allocations a ON a.id = m.allocation_id WHERE m.agent_id = i.id AND a.state <> 'SEALED' AND NOT m.lost)
     ORDER BY age_seconds DESC, launch_id`.execute(db)
   return rows
 }

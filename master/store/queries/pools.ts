@@ -23,7 +23,7 @@ export interface DryMarkRow {
   text: string
 }
 
-/** Instances of a pool that may cost money, by state; LAUNCHING counts what EC2 was asked for. */
+/** Instances of a pool that may cost money, by state; LAUNCHING counts what EC2 was asked for and has not given. */
 export interface PoolCount {
   pool: string
   state: string
@@ -59,7 +59,7 @@ export async function countInstances(db: Db): Promise<PoolCount[]> {
   const { rows } = await sql<PoolCount>`
     SELECT pool, state, sum(n)::int AS count, coalesce(sum(per_hour * n), 0)::float8 AS per_hour, coalesce(sum(n) FILTER (WHERE per_hour IS NULL), 0)::int AS unpriced FROM (
       SELECT pool, state, per_hour, 1 AS n FROM instances WHERE state <> 'GONE'
-      UNION ALL SELECT pool, state, 0, count FROM launches WHERE state = 'LAUNCHING') x
+      UNION ALL SELECT l.pool, l.state, 0, greatest(l.count - (SELECT count(*) FROM instances x WHERE x.launch_id = l.id), 0) FROM launches l WHERE l.state = 'LAUNCHING') x WHERE n > 0
     GROUP BY pool, state ORDER BY pool, state`.execute(db)
   return rows
 }
