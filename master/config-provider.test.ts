@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -117,6 +117,16 @@ describe('a provider', () => {
     if (typeof expected === 'string') expect(mistake).toBe(expected)
     else expect(mistake).toMatch(expected)
     expect(more).toEqual([])
+  })
+
+  test('the sample in README is right, and its keys are those of the table in ARCHITECTURE', async () => {
+    const sample = /```yaml\n(agent_url:[\s\S]*?)herd:/.exec(await readFile('README.md', 'utf8'))?.[1] ?? ''
+    const config = readConfig(sample, { ...ENV, DROVER_AGENT_URL: '' }, 1)
+    expect(config.warnings).toEqual([])
+    expect(config.resourcePools[0]?.provider?.policy).toMatchObject({ instanceTypes: ['g6.xlarge', 'g5.xlarge'], market: 'spot-then-on-demand', maxInstances: 8 })
+    const table = await readFile('ARCHITECTURE.md', 'utf8')
+    const unknown = wrong({ nonsense: 1 })[0] ?? ''
+    for (const key of unknown.replace(/^.*known are /, '').split(', ')) expect(table, `${key} is not in ARCHITECTURE.md`).toMatch(new RegExp(`\\b${key}\\b`))
   })
 
   test('a region comes from somewhere', () => {
