@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { ImdsError, type Imds } from './imds.ts'
+import type { Imds, ImdsError } from './imds.ts'
 import { readNotice } from './notices.ts'
 
 const saying = (text: string | null): Imds => ({ get: async () => text })
