@@ -99,7 +99,8 @@ describe.skipIf(!ADMIN_URL)('what people see of the herd', () => {
   test('why an experiment waits: what EC2 is asked, the note, the marks', async () => {
     const why = await get(`/api/v1/drover/why/experiments/${waiting.experimentId}`)
     expect(why.summary).toContain('waits for EC2, which was asked for an instance (g5.xlarge, us-east-1b, spot) 1 min')
-    expect(why).toMatchObject({ pool: { name: 'gpu-big', note: expect.stringContaining('1 allocation waits'), dry: [{ code: 'InsufficientInstanceCapacity' }] }, starting: [{ id: null, state: 'LAUNCHING' }], cost: { total: 0 } })
+    expect(why).toMatchObject({ pool: { name: 'gpu-big', note: expect.stringContaining('1 allocation waits'), dry: [{ code: 'InsufficientInstanceCapacity' }] }, starting: [{ id: null, state: 'LAUNCHING' }], launches: [{ id: 'l-open' }, { id: 'l-refused', error: { code: 'InsufficientInstanceCapacity' } }], cost: { total: 0 } })
+    expect((await get(`/api/v1/experiments/${waiting.experimentId}`)).experiment.drover.waitReason).toContain('waits for EC2, which was asked for an instance')
     expect(await get(`/api/v1/drover/why/experiments/${running.experimentId}`)).toMatchObject({ pool: null, starting: [], cure: '' })
   })
 

@@ -1,3 +1,4 @@
+import type { ApiLaunch } from '../../protocol/wire/api.ts'
 import { stateWord } from './shapes.ts'
 import type { Cost, TrialLog } from './shapes.ts'
 
@@ -43,6 +44,14 @@ export function ageText(ms: number): string {
 /** Where the money went: `$1.23: useful $1.00, boot $0.10, idle $0.05, lost $0.08`. */
 export function costText(cost: Cost): string {
   return `${moneyText(cost.total)}: useful ${moneyText(cost.useful)}, boot ${moneyText(cost.boot)}, idle ${moneyText(cost.idle)}, lost ${moneyText(cost.lost)}`
+}
+
+/** What came of it: its instances, or EC2's code and words and what was tried next. */
+export function launchOutcome(launch: ApiLaunch): string {
+  if (launch.state === 'DONE') return launch.instances.join(' ')
+  if (launch.error === null) return launch.calledAt === null ? 'not asked yet' : 'EC2 has not answered'
+  const next = launch.followedBy
+  return `${launch.error.code}: ${launch.error.text}${next === null ? '' : `; then tried ${next.type} ${next.zone} ${next.market}: ${next.state}`}`
 }
 
 export function shareText(share: number | null | undefined): string {

@@ -36,6 +36,11 @@ export function herdAnswers(): Record<string, unknown> {
     '/api/v1/drover/instances': { instances: [GONE, works] },
     '/api/v1/drover/instances/i-0abc': { instance: GONE, launch: LAUNCH, console: 'cloud-init: done\r\ndocker.service: \u001b]0;failed\n', events },
     '/api/v1/drover/why/instances/i-0abc': { instanceId: 'i-0abc', state: 'GONE', stateReason: 'never registered', summary: 'instance i-0abc is GONE: it ended after 20 min 00 s: never registered; it cost $0.12', cure: 'read what it said at boot: drover instance describe i-0abc', cost: COST, events },
+    '/api/v1/drover/why/experiments/8': {
+      summary: 'experiment 8 is QUEUED: waits for i-0def (g5.xlarge, us-east-1a, spot), which has been starting for 38 s', trials: [{ trialId: 10, state: 'STATE_QUEUED', allocationState: 'PENDING', waitReason: 'waits: pool spot has 0 free slots' }],
+      pool: { name: 'spot', note: SPOT.note, paused: null, dry: SPOT.dry }, starting: [{ id: 'i-0def', launch: 'l-1', state: 'STARTING', type: 'g5.xlarge', zone: 'us-east-1a', market: 'spot', perHour: 0.361, ageSeconds: 38.4 }],
+      launches: [REFUSED], cost: COST, cure: 'name more zones', events: [],
+    },
     '/api/v1/drover/instances/i-0def/retire': {},
     '/api/v1/drover/pools': { pools: [PLAIN, SPOT] },
     '/api/v1/drover/pools/spot': { pool: SPOT },

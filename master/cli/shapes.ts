@@ -1,4 +1,4 @@
-import type { ApiCost } from '../../protocol/wire/api.ts'
+import type { ApiCost, ApiLaunch } from '../../protocol/wire/api.ts'
 
 /** The parts of the API's answers that the command line reads. Optional is what the API may leave out. */
 export type Cost = ApiCost
@@ -94,6 +94,7 @@ export interface Why {
   trials?: { trialId: number; state?: string; stateReason?: string; allocationState?: string | null; waitReason?: string; want?: string; wantReason?: string; exitKind?: string | null; exitText?: string }[]
   pool?: { name: string; note?: string; paused?: string | null; dry?: { type: string; zone: string; market: string; until: string; code: string; text: string }[] } | null
   starting?: { id: string | null; state: string; type: string; zone: string; market: string; ageSeconds: number }[]
+  launches?: ApiLaunch[]
   cost?: Cost
   cure?: string
   /** newest first */

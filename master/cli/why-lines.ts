@@ -1,9 +1,10 @@
 import type { ApiWhyInstance } from '../../protocol/wire/api.ts'
-import { ageText, costText, whenText } from './format.ts'
+import { ageText, costText, launchOutcome, whenText } from './format.ts'
 import { stateWord } from './shapes.ts'
 import type { Why } from './shapes.ts'
 
 const EVENTS_SHOWN = 10
+const LAUNCHES_SHOWN = 5
 
 /** The summary first, then each trial with what it waits for or how it ended, what EC2 does for it, the cost, the cure, the newest events. */
 export function whyLines(why: Why): string[] {
@@ -26,12 +27,13 @@ export function whyInstanceLines(why: ApiWhyInstance): string[] {
 }
 
 function herdLines(why: Why): string[] {
-  const { pool, starting = [] } = why
+  const { pool, starting = [], launches = [] } = why
   return [
     ...(pool?.note && !why.summary?.includes(pool.note) ? [`pool ${pool.name}: ${pool.note}`] : []),
     ...(pool?.paused ? [`pool ${pool.name} is paused: ${pool.paused}`] : []),
     ...starting.map((one) => `starting: ${one.id ?? 'asked of EC2'}  ${one.type} ${one.zone} ${one.market}  ${stateWord(one.state)}  ${ageText(one.ageSeconds * 1000)}`),
     ...(pool?.dry ?? []).map((mark) => `refused: ${mark.type} ${mark.zone || 'every zone'} ${mark.market}: ${mark.code}: ${mark.text}; left alone until ${whenText(mark.until)}`),
+    ...launches.filter((launch) => launch.state !== 'LAUNCHING').slice(0, LAUNCHES_SHOWN).map((launch) => `asked EC2 at ${whenText(launch.decidedAt)}: ${launch.count} x ${launch.type} ${launch.zone} ${launch.market}: ${launchOutcome(launch)}`),
   ]
 }
 

@@ -62,6 +62,7 @@ export const ApiExperiment = Type.Object({
   projectId: Int, projectName: Type.String(), projectOwnerId: Int, workspaceId: Int, workspaceName: Type.String(), unmanaged: Type.Boolean(),
   config: Json, originalConfig: Type.String(),
   drover: Type.Object({
+    /** `waitReason` of one experiment tells of EC2 too; in lists it is the scheduler's */
     stateReason: Type.String(), waitReason: Type.String(), priority: Int, slotsPerTrial: Int, maxRestarts: Int, allocationState: Nullable(OneOf<AllocationState>(ALLOCATION_STATES)),
     /** of one experiment; lists leave it out */
     cost: Type.Optional(ApiCost),
@@ -250,6 +251,8 @@ export const ApiWhy = Type.Object({
   pool: Nullable(Type.Object({ name: Type.String(), note: Type.String(), paused: Nullable(Type.String()), dry: Type.Array(ApiDryMark) })),
   /** instances that EC2 was asked for, or made, for it and that hold nothing yet; `id` null: EC2 has not answered */
   starting: Type.Array(Type.Object({ id: Nullable(Type.String()), launch: Type.String(), state: OneOf<InstanceState>(INSTANCE_STATES), type: Type.String(), zone: Type.String(), market: MarketWord, perHour: Dollars, ageSeconds: Type.Number() })),
+  /** what EC2 was asked for it, what it said, what followed; newest first, at most ten */
+  launches: Type.Array(ApiLaunch),
   cost: ApiCost,
   /** what a person can do; empty: nothing */
   cure: Type.String(),

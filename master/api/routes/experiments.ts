@@ -4,11 +4,14 @@ import type { ApiExperiments } from '../../../protocol/wire/api.ts'
 import type { CommandResult } from '../../store/commands.ts'
 import { experimentCost } from '../../store/queries/cost.ts'
 import { EXPERIMENT_SORTS, findExperiment, findModelDefinition, listExperiments, type ExperimentSort } from '../../store/queries/experiments.ts'
+import { listStarting } from '../../store/queries/herd.ts'
+import { poolNote } from '../../store/queries/pools.ts'
 import { userOf } from '../auth/guard.ts'
 import type { ApiDeps } from '../deps.ts'
 import { ApiFault, notFound } from '../errors.ts'
 import { IdParams, pageOf, PageQuery, paginationOf } from '../page.ts'
 import { experimentShape } from '../shapes/experiment.ts'
+import { isWaiting, waitText } from '../shapes/why.ts'
 import { storedStates } from '../shapes/states.ts'
 
 const Ids = Type.Array(Type.Integer({ minimum: 0, maximum: 2_147_483_647 }), { maxItems: 1000 })
@@ -43,7 +46,9 @@ export function experimentRoutes(app: FastifyInstance, deps: ApiDeps): void {
     const row = await findExperiment(db, request.params.id)
     if (!row) throw notFound('experiment', request.params.id)
     const shape = experimentShape(row, settings.checkpointStorage, clock.wallMs())
-    const experiment = { ...shape, drover: { ...shape.drover, cost: await experimentCost(db, row.id) } }
+    const waits = isWaiting(row)
+    const [cost, starting, note] = await Promise.all([experimentCost(db, row.id), waits ? listStarting(db, row.id) : [], waits ? poolNote(db, row.resource_pool) : ''])
+    const experiment = { ...shape, drover: { ...shape.drover, waitReason: waitText(row, { note, starting }), cost } }
     const jobState = experiment.state === 'STATE_QUEUED' ? 'STATE_QUEUED' : 'STATE_SCHEDULED'
     return { experiment, config: experiment.config, jobSummary: row.ended_at === null ? { state: jobState, jobsAhead: 0 } : null }
   })

@@ -10,7 +10,7 @@ import { listTrials } from '../../store/queries/trials.ts'
 import type { ApiDeps } from '../deps.ts'
 import { notFound } from '../errors.ts'
 import { IdParams } from '../page.ts'
-import { stateReason } from '../shapes/instance.ts'
+import { launchShape, stateReason } from '../shapes/instance.ts'
 import { poolState } from '../shapes/pool-state.ts'
 import { runState } from '../shapes/states.ts'
 import { whyInstance } from '../shapes/why-instance.ts'
@@ -20,6 +20,7 @@ import { herdView, instanceOr404 } from './herd.ts'
 const InstanceParams = Type.Object({ id: Type.String({ minLength: 1, maxLength: 64 }) })
 const EVENTS_SHOWN = 20
 const TRIALS_SHOWN = 100
+const LAUNCHES_SHOWN = 10
 
 /** Why something is as it is, what it has cost so far, and what a person can do. */
 export function whyRoutes(app: FastifyInstance, deps: ApiDeps): void {
@@ -30,10 +31,10 @@ export function whyRoutes(app: FastifyInstance, deps: ApiDeps): void {
     const row = await findExperiment(db, id)
     if (!row) throw notFound('experiment', id)
     const waits = isWaiting(row)
-    const [{ trials }, events, cost, starting, view] = await Promise.all([
+    const [{ trials }, events, cost, { launches }, starting, view] = await Promise.all([
       listTrials(db, { experimentId: id, sort: 'ID', descending: true, limit: TRIALS_SHOWN, offset: 0 }),
       listEvents(db, { experimentId: id, descending: true, limit: EVENTS_SHOWN }),
-      experimentCost(db, id), waits ? listStarting(db, id) : [], waits ? herdView(deps) : null,
+      experimentCost(db, id), listLaunches(db, { experimentId: id, limit: LAUNCHES_SHOWN, offset: 0 }), waits ? listStarting(db, id) : [], waits ? herdView(deps) : null,
     ])
     // a pool that master.yaml no longer names has a state all the same
     const pool = view === null ? null : poolState(settings.pools.find((known) => known.name === row.resource_pool) ?? { name: row.resource_pool, description: '', provider: null }, view)
@@ -42,7 +43,7 @@ export function whyRoutes(app: FastifyInstance, deps: ApiDeps): void {
       summary: whySummary(row, trials, { note: pool?.note ?? '', starting, newest: events[0]?.text }),
       trials: trials.map(whyTrial),
       pool: pool === null ? null : { name: pool.name, note: pool.note, paused: pool.paused?.reason ?? null, dry: pool.dry },
-      starting: starting.map(startingShape), cost, cure: pool?.cure ?? '', events,
+      starting: starting.map(startingShape), launches: launches.map(launchShape), cost, cure: pool?.cure ?? '', events,
     }
   })
 

@@ -21,20 +21,26 @@ export function isWaiting(row: ExperimentRow): boolean {
   return row.state === 'ACTIVE' && row.allocation_state === 'PENDING'
 }
 
-/** One or two sentences. What waits for EC2 is told in the words of its pool, which know more than the scheduler's. */
-export function whySummary(row: ExperimentRow, trials: readonly TrialRow[], facts: { note: string; starting: readonly StartingRow[]; newest: string | undefined }): string {
+/** One or two sentences. */
+export function whySummary(row: ExperimentRow, trials: readonly TrialRow[], facts: WaitFacts & { newest: string | undefined }): string {
   const shown = runState(row.state, row.allocation_state).slice('STATE_'.length)
   const failed = trials.map((trial) => trial.allocation).find((allocation) => allocation?.exit_kind && allocation.exit_kind !== 'completed' && allocation.exit_text !== '')
-  const cause = row.state_reason || waitCause(row, trials, facts) || trials.find((trial) => trial.state_reason !== '')?.state_reason || (row.state === 'ERROR' ? failed?.exit_text : undefined) || facts.newest
+  const cause = row.state_reason || waitText(row, facts) || trials.find((trial) => trial.state_reason !== '')?.state_reason || (row.state === 'ERROR' ? failed?.exit_text : undefined) || facts.newest
   return cause ? `experiment ${row.id} is ${shown}: ${cause}` : `experiment ${row.id} is ${shown}`
 }
 
-function waitCause(row: ExperimentRow, trials: readonly TrialRow[], { note, starting }: { note: string; starting: readonly StartingRow[] }): string {
-  const waits = trials.map((trial) => trial.allocation).find((allocation) => allocation?.state === 'PENDING' && allocation.wait_reason !== '')?.wait_reason ?? ''
-  if (!isWaiting(row)) return waits
+export interface WaitFacts {
+  /** of its pool */
+  note: string
+  starting: readonly StartingRow[]
+}
+
+/** What waits for EC2 is told in the words of its pool, which know more than the scheduler's. '' = it does not wait. */
+export function waitText(row: ExperimentRow, { note, starting }: WaitFacts): string {
+  if (!isWaiting(row)) return row.wait_reason ?? ''
   const [first] = starting
   if (first) return `${startingText(first)}${starting.length > 1 ? ` and ${starting.length - 1} more` : ''}`
-  return note || waits
+  return note || (row.wait_reason ?? '')
 }
 
 /** `waits for i-0abc (g5.xlarge, us-east-1a, spot), which has been starting for 38 s` */

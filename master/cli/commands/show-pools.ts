@@ -1,6 +1,6 @@
-import type { ApiLaunch, ApiLaunches, ApiPool, ApiPools } from '../../../protocol/wire/api.ts'
+import type { ApiLaunches, ApiPool, ApiPools } from '../../../protocol/wire/api.ts'
 import { CliError, EXIT } from '../fail.ts'
-import { ageText, rateText, whenText } from '../format.ts'
+import { ageText, launchOutcome, rateText, whenText } from '../format.ts'
 import type { Invocation } from '../invocation.ts'
 
 const LAUNCHES_SHOWN = 10
@@ -32,7 +32,7 @@ export async function describePool(invocation: Invocation, name: string): Promis
   }
   if (launches.length > 0) {
     terminal.line('')
-    await terminal.table(['LAUNCH', 'TYPE', 'ZONE', 'MARKET', 'N', 'STATE', 'DECIDED', 'OUTCOME'], launches.map((one) => [one.id.slice(0, 8), one.type, one.zone, one.market, String(one.count), one.state, whenText(one.decidedAt), outcome(one)]))
+    await terminal.table(['LAUNCH', 'TYPE', 'ZONE', 'MARKET', 'N', 'STATE', 'DECIDED', 'OUTCOME'], launches.map((one) => [one.id.slice(0, 8), one.type, one.zone, one.market, String(one.count), one.state, whenText(one.decidedAt), launchOutcome(one)]))
   }
 }
 
@@ -72,13 +72,6 @@ function hourText(pool: ApiPool): string {
 
 function standing(pool: ApiPool): string {
   return pool.paused === null ? pool.note : `paused: ${pool.paused.reason}`
-}
-
-function outcome(launch: ApiLaunch): string {
-  if (launch.state === 'DONE') return launch.instances.join(' ')
-  if (launch.error === null) return launch.calledAt === null ? 'not asked yet' : 'EC2 has not answered'
-  const next = launch.followedBy
-  return `${launch.error.code}: ${launch.error.text}${next === null ? '' : `; then tried ${next.type} ${next.zone} ${next.market}: ${next.state}`}`
 }
 
 function poolNameOf(text: string): string {

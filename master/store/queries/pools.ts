@@ -48,6 +48,11 @@ export function listPoolRows(db: Db): Promise<PoolRow[]> {
   return db.selectFrom('pools').selectAll().orderBy('name').execute()
 }
 
+/** '' = nothing waits for EC2 there. */
+export async function poolNote(db: Db, name: string): Promise<string> {
+  return (await db.selectFrom('pools').select('note').where('name', '=', name).executeTakeFirst())?.note ?? ''
+}
+
 /** Marks that still hold, in the order in which they end. */
 export async function listDryMarks(db: Db): Promise<DryMarkRow[]> {
   const { rows } = await sql<DryMarkRow>`SELECT pool, type, zone, market, until, kind, code, text FROM dry_marks

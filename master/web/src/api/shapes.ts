@@ -177,6 +177,7 @@ export interface WhyAnswer {
   trials: { trialId: number; state: string; waitReason: string }[]
   pool?: Maybe<ApiWhy['pool']>
   starting?: Maybe<ApiWhy['starting']>
+  launches?: Maybe<ApiWhy['launches']>
   cost?: Maybe<ApiCost>
   cure?: Maybe<string>
 }
