@@ -5,7 +5,6 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { build } from '../../images/local/build.mjs'
 import { startMasterDouble } from './master-double.ts'
 import type { MasterDouble } from './master-double.ts'
 
@@ -20,7 +19,8 @@ export interface CliRig {
   remove(): Promise<void>
 }
 
-export async function buildCli(): Promise<CliRig> {
+/** `build` of images/local, which only a test may reach. */
+export async function buildCli(build: (options: { names: string[]; outDir: string; print: () => void }) => Promise<string[]>): Promise<CliRig> {
   const outDir = await mkdtemp(join(tmpdir(), 'drover-build-'))
   const [built = ''] = await build({ names: ['drover'], outDir, print: () => undefined })
   let at: { dir: string; master: MasterDouble } | null = null

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { build } from '../../images/local/build.mjs'
 import { buildCli, type CliRig } from './cli-rig.ts'
 import type { MasterDouble } from './master-double.ts'
 
@@ -7,7 +8,7 @@ let master: MasterDouble
 const run: CliRig['run'] = (...args) => cli.run(...args)
 
 beforeAll(async () => {
-  cli = await buildCli()
+  cli = await buildCli(build)
 }, 60_000)
 afterAll(() => cli.remove())
 beforeEach(async () => {

@@ -5,6 +5,7 @@ import { text } from 'node:stream/consumers'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { pack } from 'tar-stream'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { build } from '../../images/local/build.mjs'
 import { buildCli, type CliRig } from './cli-rig.ts'
 import type { MasterDouble } from './master-double.ts'
 
@@ -17,7 +18,7 @@ const CONFIG = 'name: tidy\nentrypoint: python3 train.py\nsearcher: {name: singl
 const UUID = '0b1c2d3e-0000-4000-8000-000000000001'
 
 beforeAll(async () => {
-  cli = await buildCli()
+  cli = await buildCli(build)
 }, 60_000)
 afterAll(() => cli.remove())
 beforeEach(async () => {
