@@ -46,6 +46,7 @@ describe.skipIf(!ADMIN_URL)('what people see of the herd', () => {
     expect((await get('/api/v1/drover/instances?includeGone=true&limit=1&offset=4')).instances).toMatchObject([{ id: 'i-dead' }])
     expect((await get('/api/v1/drover/instances?state=GONE&state=STARTING')).instances).toHaveLength(2)
     expect((await get('/api/v1/drover/instances?pool=default')).instances).toEqual([])
+    expect((await get('/api/v1/drover/instances?state=RUNNING')).message).toBe('state is "RUNNING": write one of LAUNCHING, STARTING, READY, RETIRING, TERMINATING, GONE, FAILED')
     expect(instances[3]).toMatchObject({ allocations: [{ id: running.allocationId, experimentId: running.experimentId, state: 'RUNNING', slots: 1 }], idleSince: null, notice: { kind: 'spot' }, agent: { status: 'ok' } })
     expect(Date.now() - Date.parse(instances[2].idleSince)).toBeGreaterThan(44 * 60_000)
   })

@@ -46,12 +46,22 @@ export function costText(cost: Cost): string {
   return `${moneyText(cost.total)}: useful ${moneyText(cost.useful)}, boot ${moneyText(cost.boot)}, idle ${moneyText(cost.idle)}, lost ${moneyText(cost.lost)}`
 }
 
+/** What goes on after a semicolon ends with no full stop. */
+export function withoutStop(text: string): string {
+  return text.replace(/\.\s*$/, '')
+}
+
+/** Columns stay short: the rest is in `describe` and in -o json. */
+export function shortText(text: string, most = 60): string {
+  return text.length <= most ? text : `${text.slice(0, most - 3).trimEnd()}...`
+}
+
 /** What came of it: its instances, or EC2's code and words and what was tried next. */
 export function launchOutcome(launch: ApiLaunch): string {
   if (launch.state === 'DONE') return launch.instances.join(' ')
   if (launch.error === null) return launch.calledAt === null ? 'not asked yet' : 'EC2 has not answered'
   const next = launch.followedBy
-  return `${launch.error.code}: ${launch.error.text}${next === null ? '' : `; then tried ${next.type} ${next.zone} ${next.market}: ${next.state}`}`
+  return `${launch.error.code}: ${withoutStop(launch.error.text)}${next === null ? '' : `; then tried ${next.type} ${next.zone} ${next.market}: ${next.state}`}`
 }
 
 export function shareText(share: number | null | undefined): string {

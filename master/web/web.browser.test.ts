@@ -8,7 +8,7 @@ import { promisify } from 'node:util'
 import { type Browser, chromium, type Download, type Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { StubMaster } from './stub-master.ts'
-import { instance } from './stub-herd.ts'
+import { instance, launchOf } from './stub-herd.ts'
 import { event, experiment, HOSTILE, HOSTILE_FILE, line, makeWorld, metric, UUID } from './stub-world.ts'
 
 const CHROMIUM = process.env['DROVER_TEST_CHROMIUM'] ?? '/usr/bin/chromium'
@@ -118,7 +118,7 @@ describe.skipIf(!present)('the page in a browser', { timeout: 30_000 }, () => {
 
   it('says at an experiment what EC2 does for it, what to do, and what it cost', async () => {
     stub.world.why = {
-      ...stub.world.why, summary: 'experiment 1 is QUEUED: waits for i-0a11ce0a11ce0a001', pool: { name: 'spot', note: `next is g5.xlarge ${HOSTILE}`, paused: null, dry: stub.world.pools[1]?.dry ?? [] }, cure: 'raise max_instances',
+      ...stub.world.why, summary: 'experiment 1 is QUEUED: it waits', trials: [{ trialId: 1, state: 'STATE_QUEUED', waitReason: 'no free slots' }], launches: [launchOf(instance('i-0a11ce0a11ce0a001', 'STARTING'))], pool: { name: 'spot', note: `next is g5.xlarge ${HOSTILE}`, paused: null, dry: stub.world.pools[1]?.dry ?? [] }, cure: 'raise max_instances',
       starting: [{ id: 'i-0a11ce0a11ce0a001', launch: 'l-2', state: 'STARTING', type: 'g5.xlarge', zone: 'us-east-1b', market: 'spot', perHour: 0.31, ageSeconds: 84 }],
     }
     await open('/experiments/1')
@@ -127,6 +127,9 @@ describe.skipIf(!present)('the page in a browser', { timeout: 30_000 }, () => {
     await why.locator('[data-starting="i-0a11ce0a11ce0a001"]').getByText('for 1 min 24 s').waitFor()
     await why.getByText('InsufficientInstanceCapacity').waitFor()
     await why.getByText('raise max_instances').waitFor()
+    expect(await why.getByText('no free slots').count()).toBe(0)
+    await why.getByText('What EC2 was asked for it (1)').click()
+    await why.getByText('us-east-1a, spot: i-0a11ce0a11ce0a001').waitFor()
     await page.getByTestId('cost').getByText('$3.61').waitFor()
     await page.getByTestId('cost').getByText('lost $0.41').waitFor()
   })

@@ -8,7 +8,7 @@ import { findInstance, listAlarms, listInstances, listLaunches, type InstanceRow
 import { countAgents, countInstances, listDryMarks, listPoolRows, listWaiting } from '../../store/queries/pools.ts'
 import { userOf } from '../auth/guard.ts'
 import type { ApiDeps } from '../deps.ts'
-import { notFound } from '../errors.ts'
+import { ApiFault, notFound } from '../errors.ts'
 import { Id, pageOf, PageQuery, paginationOf } from '../page.ts'
 import { alarmCure } from '../shapes/cure.ts'
 import { instanceShape, launchShape } from '../shapes/instance.ts'
@@ -16,12 +16,13 @@ import { poolState, type HerdView } from '../shapes/pool-state.ts'
 import { answerTo } from './experiments.ts'
 
 const Name = Type.String({ minLength: 1, maxLength: 64 })
-const States = <T extends string>(words: readonly T[]) => Type.Array(Type.Union(words.map((word) => Type.Literal(word))), { maxItems: 16 })
+const States = Type.Array(Type.String({ maxLength: 32 }), { maxItems: 16 })
+const LAUNCH_STATES = ['LAUNCHING', 'DONE', 'FAILED'] as const
 const InstanceParams = Type.Object({ id: Name })
 const PoolParams = Type.Object({ name: Name })
 const { limit, offset } = PageQuery
-const InstancesQuery = Type.Object({ limit, offset, pool: Type.Optional(Name), state: Type.Optional(States(INSTANCE_STATES)), includeGone: Type.Optional(Type.Boolean()) })
-const LaunchesQuery = Type.Object({ limit, offset, pool: Type.Optional(Name), state: Type.Optional(States(['LAUNCHING', 'DONE', 'FAILED'])), experimentId: Type.Optional(Id) })
+const InstancesQuery = Type.Object({ limit, offset, pool: Type.Optional(Name), state: Type.Optional(States), includeGone: Type.Optional(Type.Boolean()) })
+const LaunchesQuery = Type.Object({ limit, offset, pool: Type.Optional(Name), state: Type.Optional(States), experimentId: Type.Optional(Id) })
 const EVENTS_SHOWN = 50
 /** More open launches than a cluster ever has. */
 const LAUNCHES_MAX = 1000
@@ -33,7 +34,7 @@ export function herdRoutes(app: FastifyInstance, deps: ApiDeps): void {
   app.get<{ Querystring: Type.Static<typeof InstancesQuery> }>('/api/v1/drover/instances', { schema: { querystring: InstancesQuery } }, async (request): Promise<ApiInstances> => {
     const { query } = request
     const page = pageOf(query)
-    const { instances, total } = await listInstances(db, { ...page, pool: query.pool, states: query.state, includeGone: query.includeGone ?? false })
+    const { instances, total } = await listInstances(db, { ...page, pool: query.pool, states: statesOf(query.state, INSTANCE_STATES), includeGone: query.includeGone ?? false })
     const costs = await instanceCosts(db, instances.map((row) => row.id))
     return { instances: instances.map((row) => instanceShape(row, costs(row.id))), pagination: paginationOf(page, instances.length, total) }
   })
@@ -75,7 +76,7 @@ export function herdRoutes(app: FastifyInstance, deps: ApiDeps): void {
   app.get<{ Querystring: Type.Static<typeof LaunchesQuery> }>('/api/v1/drover/launches', { schema: { querystring: LaunchesQuery } }, async (request): Promise<ApiLaunches> => {
     const { query } = request
     const page = pageOf(query)
-    const { launches, total } = await listLaunches(db, { ...page, pool: query.pool, states: query.state, experimentId: query.experimentId })
+    const { launches, total } = await listLaunches(db, { ...page, pool: query.pool, states: statesOf(query.state, LAUNCH_STATES), experimentId: query.experimentId })
     return { launches: launches.map(launchShape), pagination: paginationOf(page, launches.length, total) }
   })
 
@@ -87,6 +88,12 @@ export function herdRoutes(app: FastifyInstance, deps: ApiDeps): void {
     answerTo(await commands.releaseBrake(userOf(request).username), 'alarm', 'brake')
     return {}
   })
+}
+
+function statesOf(asked: readonly string[] | undefined, known: readonly string[]): readonly string[] | undefined {
+  const wrong = asked?.find((state) => !known.includes(state))
+  if (wrong !== undefined) throw new ApiFault(400, `state is ${JSON.stringify(wrong)}: write one of ${known.join(', ')}`)
+  return asked
 }
 
 export async function instanceOr404({ db }: Pick<ApiDeps, 'db'>, id: string): Promise<InstanceRow> {

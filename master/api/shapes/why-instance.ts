@@ -35,7 +35,7 @@ const ANSWERS: Readonly<Record<InstanceRow['state'], Answer>> = {
   GONE: (row) => {
     const lived = secondsBetween(row.launched_at, row.gone_at ?? row.now)
     const failed = row.registered_at === null
-    return { text: `it ended after ${spanText(lived)}: ${row.state_reason || 'EC2 took it away'}${failed ? '; its agent never registered' : ''}`, cure: failed && row.console !== '' ? `read what it said at boot: drover instance describe ${row.id}` : '' }
+    return { text: `it ended after ${spanText(lived)}: ${row.state_reason || (failed ? 'its agent never registered' : 'EC2 took it away')}`, cure: failed && row.console !== '' ? `read what it said at boot: drover instance describe ${row.id}` : '' }
   },
 }
 

@@ -1,9 +1,10 @@
 import type { ApiLaunches, ApiPool, ApiPools } from '../../../protocol/wire/api.ts'
 import { CliError, EXIT } from '../fail.ts'
-import { ageText, launchOutcome, rateText, whenText } from '../format.ts'
+import { ageText, launchOutcome, rateText, shortText, whenText } from '../format.ts'
 import type { Invocation } from '../invocation.ts'
 
 const LAUNCHES_SHOWN = 10
+const OUTCOME_MAX = 100
 
 export async function listPools(invocation: Invocation): Promise<void> {
   const client = await invocation.client()
@@ -11,7 +12,7 @@ export async function listPools(invocation: Invocation): Promise<void> {
   if (invocation.terminal.json) return invocation.terminal.data(pools)
   await invocation.terminal.table(
     ['NAME', 'INSTANCES', '$/H', 'WAITING', 'REFUSED', 'NOTE'],
-    pools.map((one) => [one.name, countText(one), hourText(one), String(one.waiting.length), String(one.dry.length), standing(one)]),
+    pools.map((one) => [one.name, countText(one), hourText(one), String(one.waiting.length), String(one.dry.length), shortText(standing(one))]),
   )
 }
 
@@ -28,11 +29,11 @@ export async function describePool(invocation: Invocation, name: string): Promis
   }
   if (pool.dry.length > 0) {
     terminal.line('')
-    await terminal.table(['REFUSED', 'ZONE', 'MARKET', 'UNTIL', 'CODE', 'EC2 SAID'], pool.dry.map((one) => [one.type, one.zone || 'every', one.market, whenText(one.until), one.code, one.text]))
+    await terminal.table(['REFUSED', 'ZONE', 'MARKET', 'UNTIL', 'CODE', 'EC2 SAID'], pool.dry.map((one) => [one.type, one.zone || 'every', one.market, whenText(one.until), one.code, shortText(one.text, OUTCOME_MAX)]))
   }
   if (launches.length > 0) {
     terminal.line('')
-    await terminal.table(['LAUNCH', 'TYPE', 'ZONE', 'MARKET', 'N', 'STATE', 'DECIDED', 'OUTCOME'], launches.map((one) => [one.id.slice(0, 8), one.type, one.zone, one.market, String(one.count), one.state, whenText(one.decidedAt), launchOutcome(one)]))
+    await terminal.table(['LAUNCH', 'TYPE', 'ZONE', 'MARKET', 'N', 'STATE', 'DECIDED', 'OUTCOME'], launches.map((one) => [one.id.slice(0, 8), one.type, one.zone, one.market, String(one.count), one.state, whenText(one.decidedAt), shortText(launchOutcome(one), OUTCOME_MAX)]))
   }
 }
 

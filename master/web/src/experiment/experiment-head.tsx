@@ -9,7 +9,8 @@ import { useNow } from '../app/use-now.ts'
 import { ExperimentActions } from '../experiments/actions.tsx'
 import { durationOf } from '../experiments/experiments-table.tsx'
 import { CostSplit } from '../herd/cost.tsx'
-import { formatBytes, formatCount, formatDuration, formatMetric, formatTime } from '../words/format.ts'
+import { HerdWords } from '../herd/herd-words.tsx'
+import { formatBytes, formatCount, formatMetric } from '../words/format.ts'
 import { neutralise } from '../words/neutralise.ts'
 import { isTerminalState, lookOf } from '../words/states.ts'
 
@@ -38,7 +39,8 @@ export function ExperimentHead({ answer, trial }: { answer: ExperimentAnswer; tr
 function Why({ experiment, jobsAhead }: { experiment: Experiment; jobsAhead: number }): ReactNode {
   const why = useQuery(whyQuery(experiment.id))
   const summary = why.data?.summary || why.data?.stateReason || experiment.drover?.stateReason || ''
-  const waits = waitReasons(why.data, experiment).filter((reason) => !summary.includes(reason))
+  // Where the pool tells of EC2, the scheduler's words ("no free slots") say nothing more.
+  const waits = why.data?.pool?.note ? [] : waitReasons(why.data, experiment).filter((reason) => !summary.includes(reason))
   const look = lookOf(experiment.state)
   return (
     <Paper className="panel" px="md" py="sm" style={{ borderLeft: `3px solid var(--mantine-color-${look.colour}-6)` }}>
@@ -53,29 +55,6 @@ function Why({ experiment, jobsAhead }: { experiment: Experiment; jobsAhead: num
         </Stack>
       </Group>
     </Paper>
-  )
-}
-
-/** What EC2 does for it, what EC2 refused, and what a person can do. */
-function HerdWords({ why, summary }: { why: WhyAnswer; summary: string }): ReactNode {
-  const note = why.pool?.note ?? ''
-  const starting = why.starting ?? []
-  return (
-    <>
-      {note !== '' && !summary.includes(note) ? <Text size="sm" className="break">{neutralise(note)}</Text> : null}
-      {why.pool?.paused ? <Text size="sm" className="break"><b>Pool {neutralise(why.pool.name)} is paused:</b> {neutralise(why.pool.paused)}</Text> : null}
-      {starting.map((each) => (
-        <Text key={each.id ?? each.launch} size="sm" className="break" data-starting={each.id ?? each.launch}>
-          <b>{each.id === null ? 'Asking EC2:' : 'Starting:'}</b> {neutralise([each.id, each.type, each.zone, each.market].filter(Boolean).join(', '))} <span className="quiet numbers">for {formatDuration(each.ageSeconds * 1000)}</span>
-        </Text>
-      ))}
-      {(why.pool?.dry ?? []).map((mark) => (
-        <Text key={`${mark.type} ${mark.zone} ${mark.market}`} size="sm" className="break">
-          <b>EC2 refused</b> {neutralise(`${mark.type}, ${mark.zone || 'every zone'}, ${mark.market}: ${mark.code}. ${mark.text}`)} <span className="quiet">Tried again at {formatTime(Date.parse(mark.until)).slice(11)}.</span>
-        </Text>
-      ))}
-      {why.cure ? <Text size="sm" className="break"><b>To do:</b> {neutralise(why.cure)}</Text> : null}
-    </>
   )
 }
 

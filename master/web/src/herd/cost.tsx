@@ -19,7 +19,7 @@ export function CostSplit({ cost }: { cost: ApiCost }): ReactNode {
     <div data-testid="cost">
       <Group gap="xs" wrap="nowrap">
         <span>{formatDollars(total)}</span>
-        {total > 0 ? <span className="cost-bar" aria-hidden="true">{parts.map((part) => <span key={part.label} style={{ flexGrow: part.dollars, background: `var(--mantine-color-${part.colour}-6)` }} />)}</span> : null}
+        {total > 0 ? <span className="cost-bar" aria-hidden="true">{parts.map((part) => <span key={part.label} style={{ flexGrow: (part.dollars / total) * 100, background: `var(--mantine-color-${part.colour}-6)` }} />)}</span> : null}
       </Group>
       {total > 0 ? (
         <Group gap={10} className="quiet" fz={12} fw={400} style={{ rowGap: 0 }}>

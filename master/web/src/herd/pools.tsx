@@ -15,12 +15,10 @@ export function PoolCard({ pool }: { pool: ApiPool }): ReactNode {
   return (
     <Box className="panel" p="md" data-pool={pool.name} data-paused={pool.paused !== null}>
       <Group justify="space-between" align="baseline" wrap="nowrap" gap="md">
-        <Group gap="sm" align="baseline" wrap="nowrap" style={{ minWidth: 0 }}>
-          <Title order={3} fz={15} className="ellipsis">{neutralise(pool.name)}</Title>
-          <Text size="xs" className="quiet ellipsis">{neutralise(policyWords(pool))}</Text>
-        </Group>
+        <Title order={3} fz={15} className="ellipsis" title={neutralise(pool.name)}>{neutralise(pool.name)}</Title>
         {pool.policy === null ? null : <Text size="sm" fw={600} className="numbers">{hourWords(pool)}</Text>}
       </Group>
+      <Text size="xs" className="quiet break">{neutralise(policyWords(pool))}</Text>
       <Counts pool={pool} />
       <Standing pool={pool} />
       <Stack gap={2} mt="xs">
