@@ -1,4 +1,4 @@
-import { readProvider, type ProviderGiven } from './config-provider.ts'
+import { isLoopback, readProvider, type ProviderGiven } from './config-provider.ts'
 import { readSection, type Found, type Section, type Shape } from './config-section.ts'
 import type { PoolConfig } from './config-types.ts'
 
@@ -15,7 +15,11 @@ const WITHOUT = [
 export function readPools(rows: readonly unknown[], given: ProviderGiven, found: Found): PoolConfig[] {
   if (rows.length === 0) return [{ name: 'default', description: '', provider: null }]
   const names = new Set<string>()
-  return rows.map((row, index) => readPool(readSection(`resource_pools[${index}]`, row, found), names, given))
+  const pools = rows.map((row, index) => readPool(readSection(`resource_pools[${index}]`, row, found), names, given))
+  if (pools.some((pool) => pool.provider !== null) && given.natsUrls.some(isLoopback)) {
+    found.warnings.push('nats.urls names an address that instances of EC2 cannot reach: write it as agents reach it')
+  }
+  return pools
 }
 
 function readPool(pool: Section, names: Set<string>, given: ProviderGiven): PoolConfig {

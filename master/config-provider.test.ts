@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -119,8 +119,19 @@ describe('a provider', () => {
     expect(more).toEqual([])
   })
 
+  test('the sample in README is right, and its keys are those of the table in ARCHITECTURE', async () => {
+    const sample = /```yaml\n(agent_url:[\s\S]*?)herd:/.exec(await readFile('README.md', 'utf8'))?.[1] ?? ''
+    const config = readConfig(sample, { ...ENV, DROVER_AGENT_URL: '' }, 1)
+    expect(config.warnings).toEqual([])
+    expect(config.resourcePools[0]?.provider?.policy).toMatchObject({ instanceTypes: ['g6.xlarge', 'g5.xlarge'], market: 'spot-then-on-demand', maxInstances: 8 })
+    const table = await readFile('ARCHITECTURE.md', 'utf8')
+    const unknown = wrong({ nonsense: 1 })[0] ?? ''
+    for (const key of unknown.replace(/^.*known are /, '').split(', ')) expect(table, `${key} is not in ARCHITECTURE.md`).toMatch(new RegExp(`\\b${key}\\b`))
+  })
+
   test('a region comes from somewhere', () => {
     expect(wrong({}, { ...ENV, AWS_REGION: '' })).toEqual(['region: it is required: write a region such as us-east-1'])
+    expect(wrong({}, { ...ENV, AWS_REGION: 'mars' })).toEqual(['region: AWS_REGION is "mars": write a region such as us-east-1'])
     expect(providerOf({}, { ...ENV, AWS_REGION: '', AWS_DEFAULT_REGION: 'us-west-2' } as typeof ENV).provider.policy.region).toBe('us-west-2')
   })
 
@@ -133,8 +144,9 @@ describe('a provider', () => {
   })
 
   test('what deserves a look is said, not refused', () => {
-    expect(providerOf({}, { ...ENV, DROVER_AGENT_URL: 'https://127.0.0.1:8443' }).warnings).toEqual([
+    expect(providerOf({}, { ...ENV, DROVER_AGENT_URL: 'https://127.0.0.1:8443', DROVER_NATS_URL: 'nats://localhost:4222' }).warnings).toEqual([
       'resource_pools[0].provider.master_url is https://127.0.0.1:8443, which instances of EC2 cannot reach: set agent_url, or master_url here',
+      'nats.urls names an address that instances of EC2 cannot reach: write it as agents reach it',
     ])
     const config = configOf({ resource_pools: [{ pool_name: 'gpu', description: 'big ones', max_aux_containers_per_agent: 100, scheduler: { type: 'priority' }, task_container_defaults: {} }] })
     expect(config.resourcePools).toEqual([{ name: 'gpu', description: 'big ones', provider: null }])

@@ -8,6 +8,7 @@ export interface ProviderGiven {
   /** AWS_REGION or AWS_DEFAULT_REGION */
   region: string | null
   agentUrl: string
+  natsUrls: readonly string[]
 }
 
 const REGION: Shape = { pattern: /^[a-z]{2}(-[a-z]+)+-\d{1,2}$/, cure: 'write a region such as us-east-1' }
@@ -48,7 +49,7 @@ export function readProvider(provider: Section, pool: string, given: ProviderGiv
   if (!provider.has('type')) provider.wrong('type', 'it is required: write aws')
   const network = provider.section('network_interface')
   network.onlyKeys(NETWORK_KEYS, [])
-  const region = provider.text('region', REGION, given.region)
+  const region = readRegion(provider, given.region)
   return {
     policy: readPolicy(provider, pool, region),
     subnets: eitherTexts(provider, network, 'subnets', 'subnet_id', SUBNET),
@@ -81,6 +82,12 @@ function readPolicy(provider: Section, pool: string, region: string): ProviderCo
     instanceSlots: provider.has('instance_slots') ? provider.whole('instance_slots', { min: 1, max: 1_000, fallback: 1 }) : null,
     cpuSlotsAllowed: provider.flag('cpu_slots_allowed', false),
   }
+}
+
+function readRegion(provider: Section, fallback: string | null): string {
+  const region = provider.text('region', REGION, fallback)
+  if (!provider.has('region') && region !== '' && !REGION.pattern.test(region)) provider.wrong('region', `AWS_REGION is ${JSON.stringify(region)}: ${REGION.cure}`)
+  return region
 }
 
 /** `market`, or Determined's `spot`. */
@@ -135,8 +142,10 @@ function eitherTexts(provider: Section, network: Section, list: string, one: str
 
 function readMasterUrl(provider: Section, agentUrl: string): string {
   const url = provider.text('master_url', HTTPS, agentUrl).replace(/\/+$/, '')
-  if (URL.canParse(url) && /^(localhost|127\..*|0\.0\.0\.0|\[::1?\])$/.test(new URL(url).hostname)) {
-    provider.warn('master_url', `is ${url}, which instances of EC2 cannot reach: set agent_url, or master_url here`)
-  }
+  if (isLoopback(url)) provider.warn('master_url', `is ${url}, which instances of EC2 cannot reach: set agent_url, or master_url here`)
   return url
+}
+
+export function isLoopback(url: string): boolean {
+  return /^\w+:\/\/([^@/]*@)?(localhost|127\.[\d.]+|0\.0\.0\.0|\[::1?\])(:|\/|$)/.test(url)
 }

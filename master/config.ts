@@ -42,14 +42,15 @@ export function readConfig(yaml: string, env: Readonly<Record<string, string | u
   const agentListen = addressAt(tree, 'agent_listen', 'DROVER_AGENT_LISTEN', '127.0.0.1:8443')
   const agentUrl = urlAt(tree, 'agent_url', 'DROVER_AGENT_URL', ['https:'], `https://${hostInUrl(agentListen.host)}:${agentListen.port}`).replace(/\/+$/, '')
   const region = tree.variable('AWS_REGION') ?? tree.variable('AWS_DEFAULT_REGION') ?? null
-  const resourcePools = readPools(tree.list('resource_pools'), { region, agentUrl }, found)
+  const natsUrls = natsUrlsAt(tree)
+  const resourcePools = readPools(tree.list('resource_pools'), { region, agentUrl, natsUrls }, found)
   const config: MasterConfig = {
     listen,
     agentListen,
     agentUrl,
     stateDir: stateDirAt(tree),
     db: { url: urlAt(tree, 'db.url', 'DROVER_DB_URL', ['postgres:', 'postgresql:'], null) },
-    nats: { urls: natsUrlsAt(tree) },
+    nats: { urls: natsUrls },
     security: { initialUserPassword: tree.text('security.initial_user_password', 'DROVER_INITIAL_PASSWORD', '') || null },
     checkpointStorage: storageAt(tree),
     resourcePools,

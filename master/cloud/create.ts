@@ -7,7 +7,7 @@ import { CloudError, type Cloud } from './door.ts'
 import { createTypes } from './instance-types.ts'
 import { askKnown } from './known-ids.ts'
 import { allPages } from './pages.ts'
-import { findPlaces } from './places.ts'
+import { createPlaces } from './places.ts'
 import { readInstances } from './read-instance.ts'
 import { createRootDevice } from './root-device.ts'
 import { runInput, TAG_CLUSTER } from './run-input.ts'
@@ -41,7 +41,7 @@ export function createCloud(options: CloudOptions): Cloud {
 
   return {
     types: createTypes(deps),
-    places: (subnets) => findPlaces(client, caller, subnets),
+    places: createPlaces(deps),
     async launch(launch) {
       const input = runInput(launch, clusterId, await rootDevice(launch.settings.imageId))
       const answer = await caller.call('RunInstances', (send) => send((sending) => client.send(new RunInstancesCommand(input), sending)))

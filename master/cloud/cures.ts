@@ -35,7 +35,7 @@ const BY_CODE: Readonly<Record<string, string>> = {
   'InvalidGroup.NotFound': 'correct security_groups of the pool: they must be in the same VPC as the subnets',
   'InvalidKeyPair.NotFound': 'correct ssh_key_name of the pool, or leave it out: key pairs belong to one region',
   InvalidBlockDeviceMapping: "raise root_volume_size of the pool to at least the size of the image's own volume",
-  IdempotentParameterMismatch: 'nothing needs to be done: what was launched with this token is looked up, and a new intent takes its place',
+  IdempotentParameterMismatch: "the pool's settings changed while this launch was under way: resume the pool, the next launch has the new ones",
 }
 
 /** One sentence for people: what makes it go on. */

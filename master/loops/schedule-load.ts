@@ -1,18 +1,13 @@
 import { sql } from 'kysely'
 import type { Slot } from '../../protocol/wire/heartbeat.ts'
-import type { PendingAllocation, ScheduleAgent, ScheduleWorld } from '../schedule/world.ts'
+import type { PendingAllocation, ScheduleAgent } from '../schedule/world.ts'
 import type { Db } from '../store/db.ts'
 import type { Tx } from '../store/leader.ts'
 
 /** An agent silent for so long gets no new work. */
 export const SUSPECT_SECONDS = 30
 
-/** One snapshot for the scheduler. Whatever changes meanwhile is found out by the re-check at commit. */
-export async function loadScheduleWorld(db: Db): Promise<ScheduleWorld> {
-  const pending = await loadPending(db)
-  return pending.length === 0 ? { agents: [], pending } : { agents: await loadAgents(db), pending }
-}
-
+/** What waits, in order. Whatever changes meanwhile is found out by the re-check at commit. */
 export async function loadPending(db: Db | Tx): Promise<PendingAllocation[]> {
   const { rows } = await sql<PendingAllocation>`
     SELECT a.id AS allocation, a.pool, a.slots, e.priority, e.id AS "order"
@@ -36,6 +31,7 @@ interface AgentRow {
   aux: number
 }
 
+/** Every agent that is not retired, with what is taken of it. */
 export async function loadAgents(db: Db | Tx): Promise<ScheduleAgent[]> {
   const { rows } = await sql<AgentRow>`
     SELECT g.id, g.pool, g.enabled, g.draining, g.retiring IS NOT NULL OR g.notice IS NOT NULL OR g.lost_at IS NOT NULL AS leaving, g.inventory->>'zone' AS zone, g.inventory->'slots' AS slots, g.disabled_slots AS disabled,
