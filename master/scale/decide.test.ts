@@ -50,6 +50,14 @@ describe('what the old scale decider promised', () => {
     expect(acts({ instances, agents: [agentOf('i-1', 1)], pending: [pendingOf('a.1', 1)] })).toEqual([])
   })
 
+  test('keeps an idle one that a gang in front waits for', () => {
+    const pools = [poolOf({ instanceTypes: ['large'], maxInstances: 2 })]
+    const instances = [instanceOf('i-1', 4, { idleSince: NOW - 300_000 }), instanceOf('i-2', 4, { live: ['x.1'], idleSince: null })]
+    const agents = [agentOf('i-1', 4), agentOf('i-2', 4, 1)]
+    expect(acts({ pools, instances, agents, pending: [pendingOf('g.1', 8)] })).toEqual([])
+    expect(acts({ pools, instances, agents })).toMatchObject([{ kind: 'retire', instance: 'i-1' }])
+  })
+
   test('over the cap: idle ones first, the newest first, never one with live work', () => {
     const instances = [
       instanceOf('i-1', 1, { launchedAt: NOW - 100, live: ['a.1'], idleSince: null }), instanceOf('i-2', 1, { launchedAt: NOW - 900 }),
