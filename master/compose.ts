@@ -8,6 +8,7 @@ import { inboxPrefix, pokeSubject, wakeSubject } from '../protocol/wire/subjects
 import { createAgentApi } from './agent-api/server.ts'
 import { claimPrefix, openIdentities, openStore, type BootDeps, type Identities } from './boot.ts'
 import type { MasterConfig } from './config.ts'
+import { setUpHerd, startHerd, type HerdSetup } from './herd.ts'
 import { MASTER } from './identity/nats-users.ts'
 import { openBus, type Bus } from './intake/bus.ts'
 import { createComplaints } from './intake/complaints.ts'
@@ -76,7 +77,8 @@ async function serve(common: BootDeps, people: People, drain: (() => Promise<unk
   })
   const bus = openMasterBus(common, identities, intake, drain)
   drain.push(() => presence.ended, () => intake.close())
-  startDeciders({ ...common, db, clusterId: cluster.clusterId, storage: config.checkpointStorage, wake: wakes.wake, poke }, buckets, wakes, drain)
+  const herd = await setUpHerd(common, db, identities)
+  startDeciders({ ...common, db, clusterId: cluster.clusterId, storage: config.checkpointStorage, wake: wakes.wake, poke }, herd, buckets, wakes, drain)
   const health = startHealth({ ...common, db })
   drain.push(() => health.ended)
 
@@ -115,13 +117,14 @@ function openMasterBus(common: BootDeps, identities: Identities, intake: Intake,
 }
 
 /** The loops that decide, under the leader row, and the wakes that rouse them. */
-function startDeciders(given: Omit<LoopDeps, 'leaderEpoch'> & BootDeps, buckets: Buckets, wakes: Wakes, drain: (() => Promise<unknown>)[]): void {
+function startDeciders(given: Omit<LoopDeps, 'leaderEpoch'> & BootDeps, herd: HerdSetup | null, buckets: Buckets, wakes: Wakes, drain: (() => Promise<unknown>)[]): void {
   const deciders = ['schedule', 'lifecycle', 'checkpoints'] as const
-  const leadership = startLeadership({ ...given, holder: `${given.config.holder}:${randomUUID()}`, onElected: () => deciders.forEach(wakes.receive) })
+  const leadership = startLeadership({ ...given, holder: `${given.config.holder}:${randomUUID()}`, onElected: () => [...deciders, 'scale' as const, 'truth' as const].forEach(wakes.receive) })
   const deps: LoopDeps = { ...given, leaderEpoch: leadership.epoch }
   const loops = { schedule: startScheduleLoop(deps), lifecycle: startLifecycleLoop(deps), checkpoints: startCheckpointsLoop({ ...deps, buckets, verify: verifyCheckpoint }) }
   for (const name of deciders) wakes.on(name, loops[name].wake)
-  drain.push(() => leadership.ended.then(leadership.release), () => Promise.all(deciders.map((name) => loops[name].ended)))
+  const started = herd === null ? null : startHerd({ ...given, ...deps }, herd, wakes)
+  drain.push(() => leadership.ended.then(leadership.release), () => Promise.all([started?.ended, ...deciders.map((name) => loops[name].ended)]))
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

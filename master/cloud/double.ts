@@ -39,7 +39,7 @@ const GPUS: Readonly<Record<string, TypeFacts>> = {
   'g4dn.xlarge': { type: 'g4dn.xlarge', gpus: 1, vcpus: 4 },
 }
 
-export function createCloudDouble(clusterId: string): CloudDouble {
+export function createCloudDouble(clusterId: string, now: () => number = Date.now): CloudDouble {
   const tokens = new Map<string, { parameters: string; ids: string[] }>()
   let serial = 0x1000
   const newId = (): string => `i-${(serial += 1).toString(16).padStart(17, '0')}`
@@ -47,7 +47,7 @@ export function createCloudDouble(clusterId: string): CloudDouble {
     launches: [], terminated: [], asked: { lists: 0, ids: [] }, instances: new Map(), rule: () => null, loseReplies: 0, down: new Map(), hidden: new Map(), emptyLists: false, consoleText: '',
     insert(over) {
       const id = over.id ?? newId()
-      double.instances.set(id, { id, launch: null, pool: null, type: 'g5.xlarge', zone: 'us-east-1a', market: 'on-demand', state: 'running', stateReason: '', launchedAt: new Date(), privateIp: '10.0.0.9', cluster: clusterId, region: 'us-east-1', ...over })
+      double.instances.set(id, { id, launch: null, pool: null, type: 'g5.xlarge', zone: 'us-east-1a', market: 'on-demand', state: 'running', stateReason: '', launchedAt: new Date(now()), privateIp: '10.0.0.9', cluster: clusterId, region: 'us-east-1', ...over })
       return id
     },
     set(id, state, reason = '') {

@@ -5,7 +5,8 @@ import { launchToken } from '../identity/launch-token.ts'
 import type { ScaleDecision, ScaleWorld } from '../scale/world.ts'
 import { createBackground } from './background.ts'
 import { createClouds } from './clouds.ts'
-import { databaseTime, plusMs, type HerdDeps, type HerdPool } from './herd-deps.ts'
+import { databaseTime, plusMs, type HerdDeps } from './herd-deps.ts'
+import type { HerdPool } from './herd-pool.ts'
 import { addAgent, openRig, type Rig } from './rig.ts'
 import { createFacts } from './scale-facts.ts'
 import { scalePass } from './scale-loop.ts'
@@ -46,8 +47,8 @@ export function provider(over: Partial<ProviderConfig['policy']> = {}): Provider
 
 export async function openHerdRig(pools: readonly HerdPool[] = [{ name: 'gpu', provider: provider() }]): Promise<HerdRig> {
   const rig = await openRig()
-  const cloud = createCloudDouble(rig.deps.clusterId)
   const time = { ms: 0 }
+  const cloud = createCloudDouble(rig.deps.clusterId, () => Date.now() + time.ms)
   const decider: HerdRig['decider'] = { decide: () => [] }
   const worlds: ScaleWorld[] = []
   const shared = { rig, cloud, time, decider, worlds, pools }

@@ -7,7 +7,7 @@ import { PG_ADMIN_URL } from '../store/fresh-db.ts'
 import { launch, openHerdRig, provider, speak, states, texts, type HerdRig } from './herd-rig.ts'
 import { heartbeat, newExperiment } from './rig.ts'
 import { applyRetire, applyTerminate } from './scale-apply.ts'
-import { applyAssign } from './schedule-apply.ts'
+import { applyAssigns } from './schedule-apply.ts'
 import { schedulePass } from './schedule-loop.ts'
 
 describe.skipIf(!PG_ADMIN_URL)('instances from their first word to their end', () => {
@@ -126,7 +126,7 @@ describe.skipIf(!PG_ADMIN_URL)('instances from their first word to their end', (
     await locked.promise
     const retiring = applyRetire(rig.herd, 1, retire(first))
     await blocked(1)
-    const placing = applyAssign(rig.deps, 1, { kind: 'assign', allocation, members, reason: 'x' })
+    const placing = applyAssigns(rig.deps, 1, [{ kind: 'assign', allocation, members, reason: 'x' }]).then((placed) => placed.length > 0)
     await blocked(2)
     open.resolve()
     await holder
@@ -142,8 +142,8 @@ describe.skipIf(!PG_ADMIN_URL)('instances from their first word to their end', (
       await rig.db.updateTable('agents').set({ retiring: null }).execute()
       await rig.db.updateTable('instances').set({ state: 'READY' }).execute()
       const outcomes = await Promise.all(round % 2 === 0
-        ? [applyRetire(rig.herd, 1, retire(first)), applyAssign(rig.deps, 1, { kind: 'assign', allocation, members, reason: 'x' })]
-        : [applyAssign(rig.deps, 1, { kind: 'assign', allocation, members, reason: 'x' }), applyRetire(rig.herd, 1, retire(first))])
+        ? [applyRetire(rig.herd, 1, retire(first)), applyAssigns(rig.deps, 1, [{ kind: 'assign', allocation, members, reason: 'x' }]).then((placed) => placed.length > 0)]
+        : [applyAssigns(rig.deps, 1, [{ kind: 'assign', allocation, members, reason: 'x' }]).then((placed) => placed.length > 0), applyRetire(rig.herd, 1, retire(first))])
       expect(outcomes.filter(Boolean)).toHaveLength(1)
     }
   })

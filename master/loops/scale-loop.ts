@@ -1,5 +1,6 @@
 import { startLoop, type Loop } from '../../protocol/kit/loop.ts'
 import type { ScaleDecision } from '../scale/world.ts'
+import { brakeIsOn } from '../store/alarms.ts'
 import { eachOrThrowAfter } from './each.ts'
 import type { HerdDeps } from './herd-deps.ts'
 import { applyPause, applyRetire, applyTells, applyTerminate } from './scale-apply.ts'
@@ -22,9 +23,15 @@ export async function scalePass(deps: HerdDeps, terminator: Terminator): Promise
   await registerReady(deps, epoch)
   deps.facts.refresh()
   const decisions = deps.decide(await loadScaleWorld(deps))
-  await eachOrThrowAfter(decisions, (decision) => apply(deps, epoch, decision))
+  const braked = await brakeIsOn(deps.db)
+  await eachOrThrowAfter(decisions.filter((decision) => !(braked && endsSomething(decision))), (decision) => apply(deps, epoch, decision))
   await applyTells(deps, epoch, tellsOf(deps, decisions))
   await terminator.pass(epoch)
+}
+
+/** What waits while the brake is on; the instances that are TERMINATING already were decided before it. */
+function endsSomething({ kind }: ScaleDecision): boolean {
+  return kind === 'retire' || kind === 'terminate'
 }
 
 /** Of a pool that EC2 told nothing about, its trouble is what people must read. */
