@@ -53,6 +53,7 @@ describe.skipIf(!PG_ADMIN_URL)('the herd with its real decider', () => {
     expect(rig.cloud.terminated).toEqual([[id]])
     await rig.truth(true)
     expect(await states(rig)).toEqual(['GONE'])
+    expect(await rig.db.selectFrom('join_tokens').selectAll().execute()).toEqual([])
     expect(await listInstances(rig.db, { open: true, limit: 10 })).toEqual([])
     expect((await rig.db.selectFrom('events').select('kind').where('instance_id', '=', id).orderBy('id').execute()).map((row) => row.kind))
       .toEqual(['launch-done', 'instance-ready', 'instance-retiring', 'instance-terminating', 'instance-gone'])
@@ -82,7 +83,12 @@ describe.skipIf(!PG_ADMIN_URL)('the herd with its real decider', () => {
     }
     // four offers, each again when its mark is over
     expect(rig.cloud.launches.length).toBeLessThanOrEqual(20)
-    expect((await listPoolStates(rig.db))[0]?.note).toMatch(/1 allocation waits.*EC2 refused .*VcpuLimitExceeded.*tried again from/)
+    const note = (await listPoolStates(rig.db))[0]?.note ?? ''
+    expect(note).toMatch(/1 allocation waits.*EC2 refused .*VcpuLimitExceeded.*tried again from.*\. Cure: ask AWS for more vCPUs/)
+    expect(note.match(/Cure:/g)).toHaveLength(1)
+    await rig.db.deleteFrom('experiments').execute()
+    await rig.scale()
+    expect((await listPoolStates(rig.db))[0]?.note).toBe('')
   })
 
   test('boots that never register: three strikes with their consoles, then the pool is paused and nothing is spent', async () => {
