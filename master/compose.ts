@@ -81,9 +81,10 @@ async function serve(common: BootDeps, people: People, drain: (() => Promise<unk
   const canary = startCanary({ ...common, publish: () => bus.publish(wakeSubject('canary')), onHeard: (listener) => wakes.on('canary', listener) })
   drain.push(() => Promise.all([health.ended, canary.ended]))
   const startedMs = common.clock.monotonicMs()
-  const hearing: LossDeps['hearing'] = () => ({
-    lostMs: config.herd.lostMs, canaryHealthyForMs: Math.min(canary.healthyForMs(), health.upForMs()), masterUpForMs: common.clock.monotonicMs() - startedMs,
-  })
+  const hearing: LossDeps['hearing'] = () => {
+    const { healthyForMs, lastWordMs } = canary.state()
+    return { lostMs: config.herd.lostMs, canaryHealthyForMs: Math.min(healthyForMs, health.upForMs()), canaryLastWordMs: lastWordMs, masterUpForMs: common.clock.monotonicMs() - startedMs }
+  }
   startDeciders({ ...common, db, clusterId: cluster.clusterId, storage: config.checkpointStorage, wake: wakes.wake, poke, hearing }, buckets, wakes, drain)
 
   const names = config.resourcePools.map((pool) => pool.name)

@@ -33,7 +33,7 @@ function decideAgent(world: LossWorld, agent: LossAgent): LossDecision | null {
 }
 
 /** Silence counts only while the master could hear; after a brake that nobody released it begins anew. */
-function countedSilence({ now, canaryHealthyForMs, masterUpForMs, brake: { off } }: LossWorld, agent: LossAgent): number {
+function countedSilence({ now, canaryHealthyForMs, canaryLastWordMs, masterUpForMs, brake: { off } }: LossWorld, agent: LossAgent): number {
   const sinceBrake = off === null || off.byPerson ? Number.POSITIVE_INFINITY : now - off.at
-  return Math.min(agent.silentMs ?? Number.POSITIVE_INFINITY, canaryHealthyForMs, masterUpForMs, sinceBrake)
+  return Math.min(agent.silentMs ?? Number.POSITIVE_INFINITY, canaryHealthyForMs, masterUpForMs, sinceBrake) - canaryLastWordMs
 }
