@@ -17,6 +17,7 @@ import { startAdoptionLoop } from './loops/adoption-loop.ts'
 import { createBuckets, type Buckets } from './loops/buckets.ts'
 import { startCanary } from './loops/canary.ts'
 import { startCheckpointsLoop } from './loops/checkpoints-loop.ts'
+import { createClockWatch } from './loops/clock-watch.ts'
 import { PrefixTaken } from './loops/claim-bucket.ts'
 import { createFeed } from './loops/feed.ts'
 import { startHealth } from './loops/health.ts'
@@ -85,7 +86,7 @@ async function serve(common: BootDeps, people: People, drain: (() => Promise<unk
     const { healthyForMs, lastWordMs } = canary.state()
     return { lostMs: config.herd.lostMs, canaryHealthyForMs: Math.min(healthyForMs, health.upForMs()), canaryLastWordMs: lastWordMs, masterUpForMs: common.clock.monotonicMs() - startedMs }
   }
-  startDeciders({ ...common, db, clusterId: cluster.clusterId, storage: config.checkpointStorage, wake: wakes.wake, poke, hearing }, buckets, wakes, drain)
+  startDeciders({ ...common, db, clusterId: cluster.clusterId, storage: config.checkpointStorage, wake: wakes.wake, poke, hearing, clockWatch: createClockWatch(common.clock) }, buckets, wakes, drain)
 
   const names = config.resourcePools.map((pool) => pool.name)
   const commands = makeCommands({ db, storage: config.checkpointStorage, wake: wakes.wake, pools: { pools: names, compute: config.defaultComputePool, aux: config.defaultAuxPool } })

@@ -25,7 +25,8 @@ describe('who is lost', () => {
     ['its instance is gone: at once, though it was heard just now', world([agent('a', 1, { instance: gone, live: ['t.1'] })], { canaryHealthyForMs: 0 }), ['lose a']],
     ['lost and gone, its allocation is not sealed yet', world([agent('a', 1, { instance: gone, live: ['t.1'], lostAt: 1 })]), []],
     ['gone and holds nothing', world([agent('a', 1, { instance: gone })]), ['retire-agent a']],
-    ['its instance is on its way out and it is silent', world([agent('a', 300, { instance: { state: 'TERMINATING', reason: '', ec2Running: false } })]), ['lose a']],
+    ['its instance is on its way out, as it was meant to', world([agent('a', 900, { instance: { state: 'TERMINATING', reason: '', ec2Running: false } })]), []],
+    ['its instance is on its way out, and it holds something', world([agent('a', 300, { live: ['t.1'], instance: { state: 'TERMINATING', reason: '', ec2Running: false } })]), ['lose a']],
   ])('%s', (_name, given, expected) => {
     expect(decide(given)).toEqual(expected)
   })
