@@ -6,7 +6,7 @@ type Held = CloudInstance & { cluster: string; region: string }
 
 /** For tests: one AWS account in memory, and a door to it for each region. Two doors see the same instances. */
 export interface CloudDouble {
-  open(region: string): Cloud
+  open(region: string, cluster?: string): Cloud
   /** calls of RunInstances in order, refused ones too */
   readonly launches: CloudLaunch[]
   readonly terminated: string[][]
@@ -30,20 +30,24 @@ export interface CloudDouble {
   set(id: string, state: CloudInstance['state'], reason?: string): void
 }
 
+/** The only image there is. */
+export const IMAGE = 'ami-1'
+
 const GPUS: Readonly<Record<string, TypeFacts>> = {
   'g5.xlarge': { type: 'g5.xlarge', gpus: 1, vcpus: 4 }, 'g5.12xlarge': { type: 'g5.12xlarge', gpus: 4, vcpus: 48 },
   'g6.xlarge': { type: 'g6.xlarge', gpus: 1, vcpus: 4 }, 'm5.large': { type: 'm5.large', gpus: 0, vcpus: 2 },
+  'g4dn.xlarge': { type: 'g4dn.xlarge', gpus: 1, vcpus: 4 },
 }
 
-export function createCloudDouble(clusterId: string): CloudDouble {
+export function createCloudDouble(clusterId: string, now: () => number = Date.now): CloudDouble {
   const tokens = new Map<string, { parameters: string; ids: string[] }>()
-  let serial = 0
+  let serial = 0x1000
   const newId = (): string => `i-${(serial += 1).toString(16).padStart(17, '0')}`
   const double: CloudDouble = {
     launches: [], terminated: [], asked: { lists: 0, ids: [] }, instances: new Map(), rule: () => null, loseReplies: 0, down: new Map(), hidden: new Map(), emptyLists: false, consoleText: '',
     insert(over) {
       const id = over.id ?? newId()
-      double.instances.set(id, { id, launch: null, pool: null, type: 'g5.xlarge', zone: 'us-east-1a', market: 'on-demand', state: 'running', stateReason: '', launchedAt: new Date(), privateIp: '10.0.0.9', cluster: clusterId, region: 'us-east-1', ...over })
+      double.instances.set(id, { id, launch: null, pool: null, type: 'g5.xlarge', zone: 'us-east-1a', market: 'on-demand', state: 'running', stateReason: '', launchedAt: new Date(now()), privateIp: '10.0.0.9', cluster: clusterId, region: 'us-east-1', ...over })
       return id
     },
     set(id, state, reason = '') {
@@ -51,7 +55,7 @@ export function createCloudDouble(clusterId: string): CloudDouble {
       if (!held) throw new Error(`the double holds no instance ${id}`)
       double.instances.set(id, { ...held, state, stateReason: reason })
     },
-    open: (region) => openDoor(double, tokens, newId, clusterId, region),
+    open: (region, cluster = clusterId) => openDoor(double, tokens, newId, cluster, region),
   }
   return double
 }
@@ -70,8 +74,13 @@ function openDoor(double: CloudDouble, tokens: Map<string, { parameters: string;
     },
     async places(subnets) {
       await answering()
-      const zones = [`${region}a`, `${region}b`]
-      return subnets.length === 0 ? zones.map((zone) => ({ subnet: null, zone })) : subnets.map((subnet, index) => ({ subnet, zone: zones[index % 2] ?? `${region}a` }))
+      const all = ['a', 'b'].map((letter) => ({ subnet: `subnet-${region}${letter}`, zone: `${region}${letter}` }))
+      if (subnets.length === 0) return all
+      return subnets.map((subnet) => {
+        const known = all.find((place) => place.subnet === subnet)
+        if (!known) throw refuse('parameters', 'InvalidSubnetID.NotFound', `there is no subnet ${subnet}`)
+        return known
+      })
     },
     async launch(launch) {
       double.launches.push(launch)
@@ -98,14 +107,15 @@ function openDoor(double: CloudDouble, tokens: Map<string, { parameters: string;
       double.terminated.push([...ids])
       for (const held of mine()) if (ids.includes(held.id) && held.state !== 'terminated') double.set(held.id, 'shutting-down', 'Client.UserInitiatedShutdown: User initiated shutdown')
     },
-    async console() {
+    async console(id) {
       await answering()
+      if (!double.instances.has(id)) return ''
       if (double.consoleText instanceof Error) throw double.consoleText
       return double.consoleText
     },
     async spotPrices(types) {
       await answering()
-      return types.map((type) => ({ type, zone: `${region}a`, perHour: 0.5 }))
+      return types.filter((type) => GPUS[type]).map((type) => ({ type, zone: `${region}a`, perHour: 0.5 }))
     },
     close: () => undefined,
   }
@@ -119,7 +129,7 @@ function runInstances(double: CloudDouble, tokens: Map<string, { parameters: str
     if (before.parameters !== parameters) throw new CloudError('parameters', 'IdempotentParameterMismatch', 'the token was used with other parameters')
     return before.ids
   }
-  const refused = double.rule(launch)
+  const refused = double.rule(launch) ?? (launch.settings.imageId === IMAGE ? null : refuse('parameters', 'InvalidAMIID.NotFound', `there is no image ${launch.settings.imageId}`))
   if (refused) throw refused
   const ids = Array.from({ length: launch.max }, () => double.insert({
     id: newId(), launch: launch.token, pool: launch.pool, type: launch.type, zone: launch.place.zone, market: launch.market, state: 'pending', cluster: where.clusterId, region: where.region,

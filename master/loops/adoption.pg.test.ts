@@ -213,6 +213,26 @@ describe.skipIf(!PG_ADMIN_URL)('seal, then scan (F3)', () => {
     expect(await rows()).toMatchObject([{ uuid: left, state: 'COMPLETED' }, { uuid: own, state: 'COMPLETED' }])
   })
 
+  test('a gang: the second loss, after the bucket was looked through, has it looked through again', async () => {
+    const made = await submitGang(rig, ['a1', 'a2'])
+    ;({ alloc, trialId } = made)
+    root = `p/${rig.deps.clusterId}/experiments/${made.experimentId}-fashion-mnist/trials/${trialId}`
+    await take(1, state(alloc, 'RUNNING'))
+    await takeEvents(rig.events, 'a2', { v: 1, inc: 1, events: numbered(1, [state(alloc, 'RUNNING'), exit(alloc, 'user-error')]) })
+    await silence(rig, 400, 'a1')
+    await lossPass(lossDeps(rig))
+    await adoptionPass(deps, signal)
+    expect(await allocation()).toMatchObject({ state: 'DRAINING', drained: false, adopted: true, exit_kind: 'user-error' })
+    const uuid = randomUUID()
+    await put(uuid, 20, 1)
+    await silence(rig, 400, 'a2')
+    await lossPass(lossDeps(rig))
+    expect(await allocation()).toMatchObject({ state: 'DRAINING', drained: true, adopted: false })
+    await adoptionPass(deps, signal)
+    expect(await rows()).toMatchObject([{ uuid, state: 'COMPLETED' }])
+    expect((await allocation()).adopted).toBe(true)
+  })
+
   test('a run that had ended well, but whose last checkpoint went with the host, goes again', async () => {
     await begin()
     await take(1, declare(randomUUID(), 10, 1), exit(alloc, 'completed'))

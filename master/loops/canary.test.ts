@@ -28,30 +28,32 @@ afterEach(async () => {
 })
 
 test('healthy since the first word that came back', async () => {
-  expect(canary.healthyForMs()).toBe(0)
-  await vi.advanceTimersByTimeAsync(60_010)
-  expect(canary.healthyForMs()).toBe(60_000)
+  expect(canary.state().healthyForMs).toBe(0)
+  await vi.advanceTimersByTimeAsync(61_010)
+  const { healthyForMs, lastWordMs } = canary.state()
+  expect(healthyForMs).toBe(61_000)
+  expect(lastWordMs).toBeLessThan(5_010)
 })
 
 test('one word that is missing or late begins it anew', async () => {
   await vi.advanceTimersByTimeAsync(60_000)
   answers = null
   await vi.advanceTimersByTimeAsync(10_000)
-  expect(canary.healthyForMs()).toBe(0)
+  expect(canary.state().healthyForMs).toBe(0)
   answers = 3_500
   await vi.advanceTimersByTimeAsync(60_000)
-  expect(canary.healthyForMs()).toBeLessThan(8_000)
+  expect(canary.state().healthyForMs).toBeLessThan(8_000)
   answers = 2_900
   await vi.advanceTimersByTimeAsync(60_000)
-  expect(canary.healthyForMs()).toBeGreaterThan(45_000)
+  expect(canary.state().healthyForMs).toBeGreaterThan(45_000)
 })
 
 test('a process that stood still was deaf meanwhile', async () => {
   await vi.advanceTimersByTimeAsync(60_000)
   const now = performance.now()
   const still = vi.spyOn(performance, 'now').mockImplementation(() => now + 600_000)
-  expect(canary.healthyForMs()).toBe(0)
+  expect(canary.state().healthyForMs).toBe(0)
   await vi.advanceTimersByTimeAsync(6_000)
-  expect(canary.healthyForMs()).toBeLessThan(10_000)
+  expect(canary.state().healthyForMs).toBeLessThan(10_000)
   still.mockRestore()
 })

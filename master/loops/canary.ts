@@ -7,8 +7,8 @@ import { startLoop } from '../../protocol/kit/loop.ts'
  * another master will do: hearing is what silence is measured against.
  */
 export interface Canary {
-  /** for so long every word came back; 0 while one is missing */
-  healthyForMs(): number
+  /** for so long every word came back, 0 while one is missing; and how long ago the last one did: what came after is not known */
+  state(): { healthyForMs: number; lastWordMs: number }
   ended: Promise<void>
 }
 
@@ -34,9 +34,9 @@ export function startCanary(deps: CanaryDeps): Canary {
   let heardAt = Number.NEGATIVE_INFINITY
   const loop = startLoop({ name: 'canary', sweepMs: SAY_MS, signal, clock, random: deps.random, log: deps.log, pass })
   return {
-    healthyForMs() {
+    state() {
       const now = clock.monotonicMs()
-      return healthySince === null || now - heardAt > DEAF_MS ? 0 : now - healthySince
+      return { healthyForMs: healthySince === null || now - heardAt > DEAF_MS ? 0 : now - healthySince, lastWordMs: now - heardAt }
     },
     ended: loop.ended,
   }

@@ -4,6 +4,7 @@ import type { ScaleDecision, ScaleWorld } from '../scale/world.ts'
 import type { Background } from './background.ts'
 import { regionOfZone, type Clouds } from './clouds.ts'
 import type { LoopDeps } from './deps.ts'
+import type { HerdPool } from './herd-pool.ts'
 import type { Facts } from './scale-facts.ts'
 
 /** What the loops of scale and truth share. */
@@ -18,12 +19,6 @@ export interface HerdDeps extends LoopDeps {
   decide: (world: ScaleWorld) => readonly ScaleDecision[]
   /** the clock by which is decided, as an expression for Postgres; tests move it */
   now: () => RawBuilder<Date>
-}
-
-/** A pool whose instances Drover makes. */
-export interface HerdPool {
-  name: string
-  provider: ProviderConfig
 }
 
 export const databaseTime = (): RawBuilder<Date> => sql<Date>`clock_timestamp()`

@@ -1,11 +1,12 @@
 import { sql } from 'kysely'
-import { createCloudDouble, type CloudDouble } from '../cloud/double.ts'
+import { createCloudDouble, IMAGE, type CloudDouble } from '../cloud/double.ts'
 import type { HerdConfig, ProviderConfig } from '../config.ts'
 import { launchToken } from '../identity/launch-token.ts'
 import type { ScaleDecision, ScaleWorld } from '../scale/world.ts'
 import { createBackground } from './background.ts'
 import { createClouds } from './clouds.ts'
-import { databaseTime, plusMs, type HerdDeps, type HerdPool } from './herd-deps.ts'
+import { databaseTime, plusMs, type HerdDeps } from './herd-deps.ts'
+import type { HerdPool } from './herd-pool.ts'
 import { addAgent, openRig, type Rig } from './rig.ts'
 import { createFacts } from './scale-facts.ts'
 import { scalePass } from './scale-loop.ts'
@@ -40,14 +41,14 @@ export function provider(over: Partial<ProviderConfig['policy']> = {}): Provider
       maxStartingMs: 720_000, maxIdleMs: 300_000, instanceSlots: null, cpuSlotsAllowed: false, ...over,
     },
     subnets: [], zones: [], startupScript: 'echo hello', masterUrl: 'https://master:8443',
-    settings: { imageId: 'ami-1', instanceProfile: null, securityGroups: [], publicIp: false, keyName: null, rootVolumeGib: 200, rootVolumeThroughput: 250, instanceName: 'drover', tags: [] },
+    settings: { imageId: IMAGE, instanceProfile: null, securityGroups: [], publicIp: false, keyName: null, rootVolumeGib: 200, rootVolumeThroughput: 250, instanceName: 'drover', tags: [] },
   }
 }
 
 export async function openHerdRig(pools: readonly HerdPool[] = [{ name: 'gpu', provider: provider() }]): Promise<HerdRig> {
   const rig = await openRig()
-  const cloud = createCloudDouble(rig.deps.clusterId)
   const time = { ms: 0 }
+  const cloud = createCloudDouble(rig.deps.clusterId, () => Date.now() + time.ms)
   const decider: HerdRig['decider'] = { decide: () => [] }
   const worlds: ScaleWorld[] = []
   const shared = { rig, cloud, time, decider, worlds, pools }
@@ -71,6 +72,7 @@ export async function openHerdRig(pools: readonly HerdPool[] = [{ name: 'gpu', p
     async clear() {
       for (const table of ['join_tokens', 'instances', 'launches', 'dry_marks', 'orphans', 'alarms', 'pools', 'events', 'experiments', 'agents'] as const) await sql`DELETE FROM ${sql.table(table)}`.execute(rig.db)
       Object.assign(cloud, { rule: () => null, loseReplies: 0, emptyLists: false, consoleText: '' })
+      cloud.asked.lists = 0
       for (const map of [cloud.instances, cloud.down, cloud.hidden]) map.clear()
       for (const list of [cloud.launches, cloud.terminated, cloud.asked.ids, worlds, rig.poked]) list.length = 0
       mine.memories.clear()

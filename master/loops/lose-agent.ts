@@ -47,6 +47,8 @@ async function loseMember(tx: Tx, agent: string, one: Held, reason: string): Pro
     await tx.updateTable('allocations').set({ exit_kind: 'lost', exit_code: null, exit_text: `${who} was lost: ${reason}`, oom_killed: false }).where('id', '=', one.id)
       .where((where) => where.or([where('exit_kind', 'is', null), where('exit_kind', '=', 'completed')])).execute()
   }
+  // it may have been looked through for a member that was lost before this one
+  await tx.updateTable('allocations').set({ adopted: false }).where('id', '=', one.id).execute()
   await followMembers(tx, one.id, one.state)
   await noteDrained(tx, one.id)
   const then = one.held ? 'what it uploaded is looked for, then the run goes again' : 'its container had ended before, what it uploaded is looked for'

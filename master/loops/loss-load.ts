@@ -9,6 +9,7 @@ import type { Tx } from '../store/leader.ts'
 export interface Hearing {
   lostMs: number
   canaryHealthyForMs: number
+  canaryLastWordMs: number
   masterUpForMs: number
 }
 

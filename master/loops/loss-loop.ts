@@ -1,6 +1,7 @@
 import { startLoop, type Loop } from '../../protocol/kit/loop.ts'
 import { decideLoss } from '../reconcile/loss.ts'
 import type { LossDecision } from '../reconcile/loss-world.ts'
+import type { ClockWatch } from './clock-watch.ts'
 import type { LoopDeps } from './deps.ts'
 import { eachOrThrowAfter } from './each.ts'
 import { applyLoss } from './loss-apply.ts'
@@ -11,6 +12,7 @@ const SWEEP_MS = 1_000
 export interface LossDeps extends LoopDeps {
   /** as it is at this moment */
   hearing: () => Hearing
+  clockWatch: ClockWatch
 }
 
 /** Declares agents lost, holds the brake, retires agents whose instance is gone. */
@@ -21,8 +23,11 @@ export function startLossLoop(deps: LossDeps): Loop {
 export async function lossPass(deps: LossDeps): Promise<void> {
   const epoch = deps.leaderEpoch()
   if (epoch === null) return
-  await eachOrThrowAfter(decideLoss(await loadLossWorld(deps.db, deps.hearing())), async (decision) => {
-    if (!(await applyLoss(deps, epoch, deps.hearing(), decision))) return
+  const world = await loadLossWorld(deps.db, deps.hearing())
+  const steadyForMs = deps.clockWatch.steadyForMs(world.now)
+  const steady = <T extends Hearing>(hearing: T): T => ({ ...hearing, canaryHealthyForMs: Math.min(hearing.canaryHealthyForMs, steadyForMs) })
+  await eachOrThrowAfter(decideLoss(steady(world)), async (decision) => {
+    if (!(await applyLoss(deps, epoch, steady(deps.hearing()), decision))) return
     tell(deps, decision)
     deps.wake('feed')
     if (decision.kind === 'brake') return

@@ -7,7 +7,7 @@ import { schedulePass } from './schedule-loop.ts'
 
 /** For tests: a loss loop that has listened for an hour. */
 export function lossDeps(rig: Rig, over: Partial<ReturnType<LossDeps['hearing']>> = {}): LossDeps {
-  return { ...rig.deps, hearing: () => ({ lostMs: 300_000, canaryHealthyForMs: 3_600_000, masterUpForMs: 3_600_000, ...over }) }
+  return { ...rig.deps, clockWatch: { steadyForMs: () => Number.POSITIVE_INFINITY }, hearing: () => ({ lostMs: 300_000, canaryHealthyForMs: 3_600_000, canaryLastWordMs: 0, masterUpForMs: 3_600_000, ...over }) }
 }
 
 export async function silence(rig: Rig, seconds: number, ...agents: string[]): Promise<void> {

@@ -139,6 +139,15 @@ describe.skipIf(!PG_ADMIN_URL)('lost agents', () => {
     expect(await rig.db.selectFrom('experiments').select('state').where('id', '=', experimentId).executeTakeFirst()).toEqual({ state: 'COMPLETED' })
   })
 
+  test('a step of the database\'s clock makes nobody lost (F38)', async () => {
+    await addAgent(rig, 'a1', 2)
+    await silence(rig, 400, 'a1')
+    await lossPass({ ...lossDeps(rig), clockWatch: { steadyForMs: () => 299_000 } })
+    expect((await agent('a1')).lost_at).toBeNull()
+    await lossPass({ ...lossDeps(rig), clockWatch: { steadyForMs: () => 300_000 } })
+    expect((await agent('a1')).lost_at).not.toBeNull()
+  })
+
   test('heard at the last moment, or given work at the last moment: decided again under the locks', async () => {
     await addAgent(rig, 'a1', 2)
     const deps = lossDeps(rig)

@@ -75,18 +75,6 @@ export async function applyPause(deps: HerdDeps, epoch: number, { pool, reason }
   return paused
 }
 
-/** The one sentence that people read about each pool; those that say so already are left alone. */
-export async function applyTells(deps: HerdDeps, epoch: number, tells: readonly { pool: string; text: string }[]): Promise<void> {
-  if (tells.length === 0) return
-  const changed = await deps.db.transaction().execute(async (tx) => {
-    await assertLeader(tx, epoch)
-    const result = await sql`INSERT INTO pools AS p (name, note) SELECT * FROM unnest(${tells.map((tell) => tell.pool)}::text[], ${tells.map((tell) => cleanText(tell.text))}::text[])
-      ON CONFLICT (name) DO UPDATE SET note = excluded.note WHERE p.note IS DISTINCT FROM excluded.note`.execute(tx)
-    return Number(result.numAffectedRows ?? 0n)
-  })
-  if (changed > 0) deps.wake('feed')
-}
-
 function lockAgent(tx: Tx, id: string): Promise<{ lost_at: Date | null } | undefined> {
   return tx.selectFrom('agents').select('lost_at').where('id', '=', id).forUpdate().executeTakeFirst()
 }

@@ -8,7 +8,7 @@ import type { Place, PriceFact, TypeFacts } from '../scale/pool.ts'
 import type { Background } from './background.ts'
 import { refusalOf } from './cloud-words.ts'
 import type { Clouds } from './clouds.ts'
-import type { HerdPool } from './herd-deps.ts'
+import type { HerdPool } from './herd-pool.ts'
 
 /** What only EC2 can tell about a pool. */
 export interface PoolFacts {

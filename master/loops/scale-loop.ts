@@ -1,11 +1,13 @@
 import { startLoop, type Loop } from '../../protocol/kit/loop.ts'
 import type { ScaleDecision } from '../scale/world.ts'
+import { brakeIsOn } from '../store/alarms.ts'
 import { eachOrThrowAfter } from './each.ts'
 import type { HerdDeps } from './herd-deps.ts'
-import { applyPause, applyRetire, applyTells, applyTerminate } from './scale-apply.ts'
+import { applyPause, applyRetire, applyTerminate } from './scale-apply.ts'
 import { callLaunch, intendAgain, intendLaunch } from './scale-launch.ts'
 import { loadScaleWorld } from './scale-load.ts'
 import { registerReady } from './scale-register.ts'
+import { applyTells } from './scale-tell.ts'
 import { createTerminator, fetchConsole, type Terminator } from './scale-terminate.ts'
 
 const SWEEP_MS = 1_000
@@ -21,17 +23,17 @@ export async function scalePass(deps: HerdDeps, terminator: Terminator): Promise
   if (epoch === null) return
   await registerReady(deps, epoch)
   deps.facts.refresh()
-  const decisions = deps.decide(await loadScaleWorld(deps))
-  await eachOrThrowAfter(decisions, (decision) => apply(deps, epoch, decision))
-  await applyTells(deps, epoch, tellsOf(deps, decisions))
+  const world = await loadScaleWorld(deps)
+  const decisions = deps.decide(world)
+  const braked = await brakeIsOn(deps.db)
+  await eachOrThrowAfter(decisions.filter((decision) => !(braked && endsSomething(decision))), (decision) => apply(deps, epoch, decision))
+  await applyTells(deps, epoch, world, decisions)
   await terminator.pass(epoch)
 }
 
-/** Of a pool that EC2 told nothing about, its trouble is what people must read. */
-function tellsOf(deps: HerdDeps, decisions: readonly ScaleDecision[]): { pool: string; text: string }[] {
-  const unknown = new Map(deps.pools.filter(({ name }) => deps.facts.of(name) === null).map(({ name }) => [name, deps.facts.trouble(name) || 'EC2 is being asked about this pool']))
-  const told = decisions.flatMap((decision) => (decision.kind === 'tell' && !unknown.has(decision.pool) ? [{ pool: decision.pool, text: decision.text }] : []))
-  return [...told, ...[...unknown].map(([pool, text]) => ({ pool, text }))]
+/** What waits while the brake is on; the instances that are TERMINATING already were decided before it. */
+function endsSomething({ kind }: ScaleDecision): boolean {
+  return kind === 'retire' || kind === 'terminate'
 }
 
 async function apply(deps: HerdDeps, epoch: number, decision: ScaleDecision): Promise<void> {

@@ -6,7 +6,7 @@ import { millis, type HerdDeps } from './herd-deps.ts'
 /** STARTING -> READY for each instance whose agent has spoken with an inventory: its pool's strikes are forgiven. */
 export async function registerReady(deps: HerdDeps, epoch: number): Promise<number> {
   const spoke = await deps.db.selectFrom('instances as i').innerJoin('agents as g', 'g.id', 'i.id').select('i.id')
-    .where('i.state', '=', 'STARTING').where('g.inventory', 'is not', null).where('g.seen_at', 'is not', null).where('g.retired_at', 'is', null).orderBy('i.id').execute()
+    .where('i.state', '=', 'STARTING').where('g.inventory', 'is not', null).where('g.retired_at', 'is', null).orderBy('i.id').execute()
   for (const { id } of spoke) await register(deps, epoch, id)
   if (spoke.length > 0) for (const loop of ['schedule', 'feed'] as const) deps.wake(loop)
   return spoke.length

@@ -20,6 +20,8 @@ export interface Terminator {
 export function createTerminator(deps: HerdDeps): Terminator {
   const pauses = new Map<string, { asked: number; dueMs: number }>()
   const failures = new Map<string, number>()
+  /** regions without an alarm, also none that an earlier master left */
+  const fine = new Set<string>()
 
   async function end(epoch: number, region: string, ids: readonly string[]): Promise<void> {
     for (const id of ids) {
@@ -31,12 +33,14 @@ export function createTerminator(deps: HerdDeps): Terminator {
     } catch (error) {
       const failed = (failures.get(region) ?? 0) + 1
       failures.set(region, failed)
+      fine.delete(region)
       deps.log.warn({ region, instances: ids, failed, err: error }, 'EC2 did not take a termination, will be tried again')
       if (failed === ALARM_AFTER) await tellFailing(deps, epoch, region, ids, refusalOf(error))
       return
     }
-    if ((failures.get(region) ?? 0) >= ALARM_AFTER) await tellBetter(deps, epoch, region)
     failures.delete(region)
+    if (!fine.has(region)) await tellBetter(deps, epoch, region)
+    fine.add(region)
     // the next list says whether they are going
     deps.wake('truth')
   }

@@ -53,7 +53,7 @@ describe.skipIf(!PG_ADMIN_URL)('launches', () => {
     await rig.scale()
     expect(rig.worlds.at(-1)).toMatchObject({
       pools: [{
-        policy: { name: 'gpu', places: [{ subnet: null, zone: 'us-east-1a' }, { subnet: null, zone: 'us-east-1b' }] }, types: [{ type: 'g5.xlarge', gpus: 1 }, { type: 'g6.xlarge' }],
+        policy: { name: 'gpu', places: [{ subnet: 'subnet-us-east-1a', zone: 'us-east-1a' }, { subnet: 'subnet-us-east-1b', zone: 'us-east-1b' }] }, types: [{ type: 'g5.xlarge', gpus: 1 }, { type: 'g6.xlarge' }],
         prices: [{ type: 'g5.xlarge', zone: null, market: 'on-demand', perHour: 1.006 }], callMs: 5_000, strikes: 0, paused: null, note: '', dry: [], lastCallAt: expect.any(Number),
       }],
       launches: [], agents: [{ id }],

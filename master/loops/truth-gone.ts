@@ -11,6 +11,7 @@ import { lockPool } from './scale-launch.ts'
 type Gone = Extract<TruthDecision, { kind: 'gone' }>
 
 interface GoneRow {
+  launch: string
   pool: string
   type: string
   zone: string
@@ -31,14 +32,21 @@ export async function applyGone(deps: HerdDeps, epoch: number, decision: Gone): 
       WITH old AS (SELECT id, state, state_reason FROM instances WHERE id = ${id} AND state <> 'GONE' FOR UPDATE)
       UPDATE instances i SET state = 'GONE', gone_at = ${deps.now()},
         state_reason = CASE WHEN old.state = 'TERMINATING' AND old.state_reason <> '' THEN old.state_reason || ' (EC2: ' || ${cleanText(decision.reason)}::text || ')' ELSE ${cleanText(decision.reason)}::text END
-      FROM old WHERE i.id = old.id RETURNING i.pool, i.type, i.zone, i.market, old.state AS before, old.state_reason AS ours`.execute(tx)
+      FROM old WHERE i.id = old.id RETURNING i.launch_id AS launch, i.pool, i.type, i.zone, i.market, old.state AS before, old.state_reason AS ours`.execute(tx)
     const row = rows[0]
     if (row === undefined) return false
+    await forgetToken(tx, row.launch)
     const next = await learn(tx, deps, row, decision)
     await addEvents(tx, [{ kind: 'instance-gone', instanceId: id, agentId: id, pool: row.pool, text: `${wordsOf(decision, row)}${next}`, data: { cause: decision.cause, before: row.before, reason: decision.reason } }])
     return true
   })
   if (went) for (const loop of ['loss', 'scale', 'lifecycle', 'feed'] as const) deps.wake(loop)
+}
+
+/** With the last instance of a launch its join token ends. */
+async function forgetToken(tx: Tx, launch: string): Promise<void> {
+  await sql`DELETE FROM join_tokens t USING launches l WHERE t.launch_id = l.id AND l.id = ${launch} AND l.state <> 'LAUNCHING'
+    AND NOT EXISTS (SELECT 1 FROM instances i WHERE i.launch_id = l.id AND i.state <> 'GONE')`.execute(tx)
 }
 
 /** A spot market that takes instances is dry; a boot that ends by itself is a strike: else it would be tried for ever. */

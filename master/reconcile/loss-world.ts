@@ -7,6 +7,8 @@ export interface LossWorld {
   lostMs: number
   /** for so long without a break has this master's own word come back over NATS, and Postgres answered */
   canaryHealthyForMs: number
+  /** since its last word: whether the master has been deaf after it is not known yet */
+  canaryLastWordMs: number
   masterUpForMs: number
   agents: readonly LossAgent[]
   brake: Brake

@@ -23,7 +23,7 @@ const brakes: fc.Arbitrary<Brake> = fc.record({
   off: fc.option(fc.record({ at: span.map((ms) => NOW - ms), byPerson: fc.boolean() }), { nil: null }),
 })
 const worlds: fc.Arbitrary<LossWorld> = fc.record({
-  now: fc.constant(NOW), lostMs: fc.constantFrom(300_000, 300_000, 15_000), canaryHealthyForMs: fc.oneof(span, fc.constant(9_000_000)), masterUpForMs: fc.oneof(span, fc.constant(9_000_000)), agents, brake: brakes,
+  now: fc.constant(NOW), lostMs: fc.constantFrom(300_000, 300_000, 15_000), canaryHealthyForMs: fc.oneof(span, fc.constant(9_000_000)), canaryLastWordMs: fc.constantFrom(0, 0, 4_000), masterUpForMs: fc.oneof(span, fc.constant(9_000_000)), agents, brake: brakes,
 })
 const RUNS = { numRuns: 1_000 }
 
@@ -67,7 +67,7 @@ describe('loss, any world', () => {
       for (const id of lost(decideLoss(world))) {
         if (isGone(world, id)) continue
         const agent = world.agents.find((one) => one.id === id)
-        expect(Math.min(world.canaryHealthyForMs, world.masterUpForMs, agent?.silentMs ?? Number.POSITIVE_INFINITY)).toBeGreaterThanOrEqual(world.lostMs)
+        expect(Math.min(world.canaryHealthyForMs, world.masterUpForMs, agent?.silentMs ?? Number.POSITIVE_INFINITY) - world.canaryLastWordMs).toBeGreaterThanOrEqual(world.lostMs)
         expect(agent?.silentMs !== null || agent.live.length > 0).toBe(true)
       }
     }), RUNS)

@@ -7,7 +7,7 @@ const agent = (id: string, silentSeconds: number | null, over: Partial<LossAgent
 const running = { state: 'READY', reason: '', ec2Running: true } as const
 const gone = { state: 'GONE', reason: 'Server.SpotInstanceTermination', ec2Running: false } as const
 const world = (agents: LossAgent[], over: Partial<LossWorld> = {}): LossWorld => ({
-  now: NOW, lostMs: 300_000, canaryHealthyForMs: 3_600_000, masterUpForMs: 3_600_000, agents, brake: { on: null, off: null }, ...over,
+  now: NOW, lostMs: 300_000, canaryHealthyForMs: 3_600_000, canaryLastWordMs: 0, masterUpForMs: 3_600_000, agents, brake: { on: null, off: null }, ...over,
 })
 const short = (decision: LossDecision): string => (decision.kind === 'brake' ? `brake ${decision.to} ${decision.agents.join(',')}`.trim() : `${decision.kind} ${decision.agent}`)
 const decide = (given: LossWorld): string[] => decideLoss(given).map(short)
@@ -18,13 +18,15 @@ describe('who is lost', () => {
     ['silent, not long enough', world([agent('a', 299.9)]), []],
     ['silent for long enough', world([agent('a', 300)]), ['lose a']],
     ['silent, but the canary was ill meanwhile', world([agent('a', 900)], { canaryHealthyForMs: 299_999 }), []],
+    ['silent, but the canary\'s last word is 5 s old', world([agent('a', 304)], { canaryLastWordMs: 5_000 }), []],
     ['silent, but the master has just come up', world([agent('a', 900)], { masterUpForMs: 299_999 }), []],
     ['lost already', world([agent('a', 900, { lostAt: 1 })]), []],
     ['never heard, holds nothing', world([agent('a', null)]), []],
     ['its instance is gone: at once, though it was heard just now', world([agent('a', 1, { instance: gone, live: ['t.1'] })], { canaryHealthyForMs: 0 }), ['lose a']],
     ['lost and gone, its allocation is not sealed yet', world([agent('a', 1, { instance: gone, live: ['t.1'], lostAt: 1 })]), []],
     ['gone and holds nothing', world([agent('a', 1, { instance: gone })]), ['retire-agent a']],
-    ['its instance is on its way out and it is silent', world([agent('a', 300, { instance: { state: 'TERMINATING', reason: '', ec2Running: false } })]), ['lose a']],
+    ['its instance is on its way out, as it was meant to', world([agent('a', 900, { instance: { state: 'TERMINATING', reason: '', ec2Running: false } })]), []],
+    ['its instance is on its way out, and it holds something', world([agent('a', 300, { live: ['t.1'], instance: { state: 'TERMINATING', reason: '', ec2Running: false } })]), ['lose a']],
   ])('%s', (_name, given, expected) => {
     expect(decide(given)).toEqual(expected)
   })

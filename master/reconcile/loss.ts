@@ -26,14 +26,15 @@ function decideAgent(world: LossWorld, agent: LossAgent): LossDecision | null {
     return lostAt === null ? { kind: 'lose', agent: id, reason: gone } : null
   }
   if (lostAt !== null || world.brake.on !== null) return null
-  if (agent.silentMs === null && live.length === 0) return null
+  // never heard, or refused since its instance is ended: its silence is nobody's loss
+  if (live.length === 0 && (agent.silentMs === null || instance?.state === 'TERMINATING')) return null
   if (countedSilence(world, agent) < world.lostMs) return null
   const silent = agent.silentMs === null ? 'it was never heard' : `it has been silent for ${Math.floor(agent.silentMs / 1000)} s`
   return { kind: 'lose', agent: id, reason: `${silent}, ${world.lostMs / 1000} s are allowed` }
 }
 
 /** Silence counts only while the master could hear; after a brake that nobody released it begins anew. */
-function countedSilence({ now, canaryHealthyForMs, masterUpForMs, brake: { off } }: LossWorld, agent: LossAgent): number {
+function countedSilence({ now, canaryHealthyForMs, canaryLastWordMs, masterUpForMs, brake: { off } }: LossWorld, agent: LossAgent): number {
   const sinceBrake = off === null || off.byPerson ? Number.POSITIVE_INFINITY : now - off.at
-  return Math.min(agent.silentMs ?? Number.POSITIVE_INFINITY, canaryHealthyForMs, masterUpForMs, sinceBrake)
+  return Math.min(agent.silentMs ?? Number.POSITIVE_INFINITY, canaryHealthyForMs, masterUpForMs, sinceBrake) - canaryLastWordMs
 }

@@ -95,7 +95,7 @@ function orphanDecisions(world: TruthWorld, orphans: readonly SeenInstance[], la
     const reason = `${orphanReason(seen, launches, rows)} (${seen.type} in ${seen.zone}, ${seen.state})`
     const before = noted.get(seen.id)
     if (before === undefined) return [{ kind: 'orphan', instance: seen.id, reason }]
-    return world.now - (before.endedAt ?? before.firstSeen) >= world.listMs ? [{ kind: 'end-orphan', instance: seen.id, reason }] : []
+    return world.now - Math.max(before.firstSeen, before.endedAt ?? 0) >= world.listMs ? [{ kind: 'end-orphan', instance: seen.id, reason }] : []
   })
   return [...over, ...found]
 }
