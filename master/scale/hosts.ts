@@ -22,7 +22,9 @@ export type Hosts =
 export function hostsOf(view: PoolView, capacity: readonly ScheduleAgent[], demand: Demand | null, offers: readonly Offer[]): Hosts {
   const all = demand === null ? anyHost(offers) : hostsFor(capacity, demand, offers)
   if (demand !== null && all.length === 0) {
-    return largestIn(demand.pool, capacity) >= demand.slots ? { kind: 'wait', hosts: [] } : { kind: 'never', demand, hosts: [] }
+    if (largestIn(demand.pool, capacity) >= Math.max(demand.slots, 1)) return { kind: 'wait', hosts: [] }
+    // without offers EC2 has not been heard yet: nothing is known about what fits
+    return offers.length === 0 ? { kind: 'refused', demand, offers, hosts: [] } : { kind: 'never', demand, hosts: [] }
   }
   const allowed = all.filter(({ offer, nodes }) => nodes - others(view, capacity, offer.slots) <= view.pool.policy.maxInstances)
   if (demand !== null && allowed.length === 0) return { kind: 'too-many', demand, nodes: Math.min(...all.map(({ nodes }) => nodes)), hosts: [] }

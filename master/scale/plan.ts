@@ -89,23 +89,22 @@ function grow(view: PoolView, base: Simulation, first: Plan, offers: readonly Of
   const room = roomOf(view)
   const failed = new Set<number>()
   const placed = new Set<string>()
-  let nodes = 0
-  let now = base
+  const grown = { nodes: 0, now: base }
   const add = (next: Demand): void => {
-    const more = withNodes(now, newNodes(view, first.offer, nodes, 1))
+    const more = withNodes(grown.now, newNodes(view, first.offer, grown.nodes, 1))
     if (!more.placed.has(next.allocation)) return void failed.add(next.slots)
-    nodes += 1
-    now = more
+    grown.nodes += 1
+    grown.now = more
     for (const allocation of more.placed.keys()) placed.add(allocation)
   }
   for (const demand of first.demands) add(demand)
-  while (nodes < room) {
-    const next = now.waiting.find((demand) => !failed.has(demand.slots))
+  while (grown.nodes < room) {
+    const next = grown.now.waiting.find((demand) => !failed.has(demand.slots))
     if (!next) break
-    if (sameHost(view, now, next, offers, first.offer)) add(next)
+    if (sameHost(view, grown.now, next, offers, first.offer)) add(next)
     else failed.add(next.slots)
   }
-  return { ...first, count: nodes, demands: base.waiting.filter((demand) => placed.has(demand.allocation)) }
+  return { ...first, count: grown.nodes, demands: base.waiting.filter((demand) => placed.has(demand.allocation)) }
 }
 
 function sameHost(view: PoolView, now: Simulation, demand: Demand, offers: readonly Offer[], offer: Offer): boolean {
