@@ -170,6 +170,15 @@ describe('gangs', () => {
     expect(acts({ pools, instances, agents, pending: [pendingOf('g.1', 16), pendingOf('b.1', 4, 2)] })).toMatchObject([{ kind: 'launch', gang: true, count: 1, allocations: ['g.1'] }])
   })
 
+  test('idle nodes of its size wait for what the gang still lacks, others make room', () => {
+    const idle = { idleSince: NOW - 300_000 }
+    const instances = [instanceOf('i-1', 4, idle), instanceOf('i-2', 4, idle), instanceOf('i-3', 4, idle)]
+    const agents = instances.map(({ id }) => agentOf(id, 4))
+    expect(acts({ pools, instances, agents, pending: [pendingOf('g.1', 16)] })).toMatchObject([{ kind: 'launch', count: 1 }])
+    const other = [...instances, instanceOf('i-4', 1, idle)]
+    expect(acts({ pools, instances: other, agents: [...agents, agentOf('i-4', 1)], pending: [pendingOf('g.1', 16)] })).toMatchObject([{ kind: 'retire', instance: 'i-4' }])
+  })
+
   test('the rest of a gang that is not whole is given back and another offer comes first', () => {
     const mate = (id: string, over = {}) => startingOf(id, 4, { launch: 'l', gang: true, launchCount: 4, allocations: ['g.1'], ...over })
     const whole = ['i-1', 'i-2', 'i-3', 'i-4'].map((id) => mate(id))

@@ -17,7 +17,7 @@ export interface Plan {
 
 /** Why something that waits gets no node, for the sentence that people read. */
 export type Hindrance =
-  | { kind: 'cap'; demand: Demand | null; missing: number }
+  | { kind: 'cap'; demand: Demand | null; missing: number; gangOf: number | null }
   | { kind: 'refused'; demand: Demand | null; offers: readonly Offer[] }
   /** no number of nodes of any listed type can take it */
   | { kind: 'never'; demand: Demand }
@@ -26,6 +26,12 @@ export type Hindrance =
 export interface Planned {
   plan: Plan | null
   hindrances: readonly Hindrance[]
+}
+
+/** Slots of the nodes that a gang which is not whole yet counts on: idle ones wait for the others. Null = none. */
+export function gangOf({ plan, hindrances }: Planned): number | null {
+  if (plan?.gang) return plan.offer.slots
+  return hindrances.find((hindrance) => hindrance.kind === 'cap')?.gangOf ?? null
 }
 
 /**
@@ -58,15 +64,15 @@ function forOne(view: PoolView, base: Simulation, demand: Demand, offers: readon
   if (hosts.kind === 'wait') return null
   if (hosts.kind !== 'open') return hosts
   const room = roomOf(view)
-  let missing: number | null = null
+  let cap: Extract<Hindrance, { kind: 'cap' }> | null = null
   for (const host of hosts.hosts) {
     const nodes = nodesNeeded(view, base, demand, host)
     if (nodes === null) continue
     const sent = nodes <= room ? nodes : lackingOf(base, demand.pool, host)
     if (sent > 0 && sent <= room) return { offer: host.offer, gang: host.nodes > 1, count: sent, demands: [demand] }
-    if (sent > 0) missing = Math.min(missing ?? sent, sent)
+    if (sent > 0 && (cap === null || sent < cap.missing)) cap = { kind: 'cap', demand, missing: sent, gangOf: host.nodes > 1 ? host.offer.slots : null }
   }
-  return missing === null ? null : { kind: 'cap', demand, missing }
+  return cap
 }
 
 /** How many more nodes of the offer place it now; null = not even all of its own: somebody ahead would get them. */
@@ -120,7 +126,7 @@ function warmPlan(view: PoolView, offers: readonly Offer[], kept: number): Plan 
   const room = roomOf(view)
   const [first] = hostsOf(view, [], null, offers).hosts
   if (!first) return { kind: 'refused', demand: null, offers }
-  return room === 0 ? { kind: 'cap', demand: null, missing } : { offer: first.offer, gang: false, count: Math.min(missing, room), demands: [] }
+  return room === 0 ? { kind: 'cap', demand: null, missing, gangOf: null } : { offer: first.offer, gang: false, count: Math.min(missing, room), demands: [] }
 }
 
 function newNodes(view: PoolView, offer: Offer, from: number, nodes: number): ReturnType<typeof imagined>[] {
