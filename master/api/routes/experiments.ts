@@ -11,6 +11,7 @@ import type { ApiDeps } from '../deps.ts'
 import { ApiFault, notFound } from '../errors.ts'
 import { IdParams, pageOf, PageQuery, paginationOf } from '../page.ts'
 import { experimentShape } from '../shapes/experiment.ts'
+import { splitNote } from '../shapes/cure.ts'
 import { isWaiting, waitText } from '../shapes/why.ts'
 import { storedStates } from '../shapes/states.ts'
 
@@ -48,7 +49,7 @@ export function experimentRoutes(app: FastifyInstance, deps: ApiDeps): void {
     const shape = experimentShape(row, settings.checkpointStorage, clock.wallMs())
     const waits = isWaiting(row)
     const [cost, starting, note] = await Promise.all([experimentCost(db, row.id), waits ? listStarting(db, row.id) : [], waits ? poolNote(db, row.resource_pool) : ''])
-    const experiment = { ...shape, drover: { ...shape.drover, waitReason: waitText(row, { note, starting }), cost } }
+    const experiment = { ...shape, drover: { ...shape.drover, waitReason: waitText(row, { note: splitNote(note).note, starting }), cost } }
     const jobState = experiment.state === 'STATE_QUEUED' ? 'STATE_QUEUED' : 'STATE_SCHEDULED'
     return { experiment, config: experiment.config, jobSummary: row.ended_at === null ? { state: jobState, jobsAhead: 0 } : null }
   })

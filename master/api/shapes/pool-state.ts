@@ -2,7 +2,7 @@ import type { ApiPool } from '../../../protocol/wire/api.ts'
 import type { LaunchRow } from '../../store/queries/herd.ts'
 import type { DryMarkRow, PoolCount, PoolRow, WaitingRow } from '../../store/queries/pools.ts'
 import type { PoolSettings, Provider } from '../deps.ts'
-import { poolCure } from './cure.ts'
+import { poolCure, splitNote } from './cure.ts'
 import { dryMarkShape, launchShape } from './instance.ts'
 
 /** Everything that is known of all pools, as the queries give it. */
@@ -28,7 +28,7 @@ export function poolState(settings: PoolSettings, view: HerdView): ApiPool {
     name,
     description: settings.description,
     policy: settings.provider === null ? null : policyShape(settings.provider),
-    note: row?.note ?? '',
+    note: splitNote(row?.note ?? '').note,
     paused: row && row.paused !== null ? { reason: row.paused, since: row.paused_at?.toISOString() ?? null } : null,
     strikes: row?.strikes ?? 0,
     dry: dry.map(dryMarkShape),
@@ -40,7 +40,7 @@ export function poolState(settings: PoolSettings, view: HerdView): ApiPool {
     launches: view.launches.filter((launch) => launch.pool === name).map(launchShape),
     lastCallAt: row?.last_call_at?.toISOString() ?? null,
     cure: poolCure({
-      name, paused: row?.paused ?? null, refused: dry, count, max: settings.provider?.policy.maxInstances ?? null, waiting: waiting.length,
+      name, paused: row?.paused ?? null, managed: settings.provider !== null, note: row?.note ?? '', refused: dry, waiting: waiting.length,
       starting: counts.reduce((sum, each) => sum + (each.state === 'LAUNCHING' || each.state === 'STARTING' ? each.count : 0), 0),
       agents: view.agents.find((each) => each.pool === name)?.count ?? 0,
     }),

@@ -27,7 +27,7 @@ describe('formatMetric', () => {
 
 describe('formatDollars', () => {
   it.each([
-    [0, '$0.00'], [1.005, '$1.00'], [12345.6, '$12,345.60'], [0.0012345, '$0.0012'], [null, 'unknown'], [Number.NaN, 'unknown'],
+    [0, '$0.00'], [1.234, '$1.23'], [12345.6, '$12,345.60'], [0.0012345, '$0.0012'], [null, 'unknown'], [Number.NaN, 'unknown'],
   ])('%d -> %s', (dollars, text) => expect(formatDollars(dollars)).toBe(text))
 })
 
