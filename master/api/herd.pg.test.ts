@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { retireInstance } from '../store/instance-commands.ts'
 import { resumePool } from '../store/pool-commands.ts'
 import { ADMIN_URL, startRig, type Rig } from './test-rig/rig.ts'
-import { seedAgent, seedExperiment, seedMember } from './test-rig/seed.ts'
+import { seedAgent, seedCheckpoint, seedExperiment, seedMember } from './test-rig/seed.ts'
 import { seedDryMark, seedInstance, seedLaunch, seedPool } from './test-rig/seed-herd.ts'
 
 if (!ADMIN_URL) console.warn('skipped: DROVER_TEST_PG (an admin URL of Postgres) is not set')
@@ -77,6 +77,22 @@ describe.skipIf(!ADMIN_URL)('what people see of the herd', () => {
     expect((await get(`/api/v1/experiments/${waiting.experimentId}`)).experiment.drover.cost.total).toBe(0)
   })
 
+  test('a run that was lost is useful up to its newest committed checkpoint, and lost from there', async () => {
+    const { db } = rig
+    const lost = await seedExperiment(db, { ownerId: rig.userId, state: 'ERROR', allocation: 'SEALED' })
+    await seedLaunch(db, 'l-lost', { allocations: [lost.allocationId] })
+    await seedInstance(db, 'i-lost', 'l-lost', { state: 'GONE', launched: 100, registered: 100, gone: 40 })
+    await seedMember(db, lost.allocationId, 'i-lost', ['cpu-0'], 'SEALED')
+    const ago = (minutes: number): Date => new Date(Date.now() - minutes * 60_000)
+    await db.updateTable('allocations').set({ assigned_at: ago(100), ended_at: ago(40), sealed_at: ago(40), exit_kind: 'lost' }).where('id', '=', lost.allocationId).execute()
+    const { uuid } = await seedCheckpoint(db, lost, { steps: 10, files: { a: 1 } })
+    await seedCheckpoint(db, lost, { steps: 20, files: { a: 1 }, ordinal: 2, state: 'ERROR' })
+    await db.updateTable('checkpoints').set({ declared_at: ago(55) }).where('uuid', '=', uuid).execute()
+    const cost = (await get(`/api/v1/experiments/${lost.experimentId}`)).experiment.drover.cost
+    expect([cost.total, cost.useful, cost.lost, cost.boot, cost.idle].map((dollars) => Number(dollars.toFixed(2)))).toEqual([0.36, 0.27, 0.09, 0, 0])
+    expect((await get('/api/v1/drover/instances/i-lost')).instance.cost.lost).toBeCloseTo(0.09, 3)
+  })
+
   test('pools: counts, money, marks that still hold, what waits, what EC2 was asked', async () => {
     const { pools } = await get('/api/v1/drover/pools')
     expect(pools.map((pool: { name: string }) => pool.name)).toEqual(['default', 'gpu-big'])
@@ -94,7 +110,7 @@ describe.skipIf(!ADMIN_URL)('what people see of the herd', () => {
     expect(launches.map((launch: { id: string }) => launch.id)).toEqual(['l-open', 'l-refused'])
     expect(launches[1]).toMatchObject({ error: { kind: 'capacity', code: 'InsufficientInstanceCapacity', text: 'no capacity', cure: expect.stringContaining('again') }, followedBy: { id: 'l-open', zone: 'us-east-1b', state: 'LAUNCHING' } })
     expect((await get('/api/v1/drover/launches?state=FAILED')).launches).toHaveLength(1)
-    expect((await get('/api/v1/drover/launches?state=DONE')).launches).toMatchObject([{ instances: ['i-boot', 'i-busy', 'i-dead', 'i-idle'] }, { instances: ['i-free'] }])
+    expect((await get('/api/v1/drover/launches?state=DONE&limit=2')).launches).toMatchObject([{ instances: ['i-boot', 'i-busy', 'i-dead', 'i-idle'] }, { instances: ['i-free'] }])
   })
 
   test('why an experiment waits: what EC2 is asked, the note, the marks', async () => {

@@ -28,7 +28,8 @@ export async function instanceCosts(db: Db, ids: readonly string[]): Promise<(id
 /** What the experiment is charged so far: of every instance that it ran on or that was launched for it. */
 export async function experimentCost(db: Db, experimentId: number): Promise<ApiCost> {
   const own = sql`SELECT a.id FROM tasks k JOIN allocations a ON a.task_id = k.id WHERE k.experiment_id = ${experimentId}`
-  const { lives, now } = await loadLives(db, sql`i.id IN (SELECT m.agent_id FROM allocation_members m WHERE m.allocation_id IN (${own})) OR l.allocations ?| ARRAY(${own})`)
+  const { lives, now } = await loadLives(db, sql`i.id IN (SELECT m.agent_id FROM allocation_members m WHERE m.allocation_id IN (${own})
+    UNION SELECT y.id FROM launches x CROSS JOIN LATERAL jsonb_array_elements_text(x.allocations) asked JOIN instances y ON y.launch_id = x.id WHERE asked IN (${own}))`)
   const charged = costOf(lives, now).experiments.find((one) => one.experiment === experimentId)
   return charged ? shapeOf(charged) : NOTHING
 }
@@ -38,12 +39,14 @@ async function loadLives(db: Db, which: RawBuilder<unknown>): Promise<{ lives: I
     SELECT i.id, ${millis('i.launched_at')} AS "launchedAt", ${millis('i.registered_at')} AS "registeredAt", ${millis('i.gone_at')} AS "goneAt", i.per_hour AS "perHour", i.slots,
       coalesce(c.rows, '[]') AS causes, coalesce(s.rows, '[]') AS stays, ${millis('now()')} AS now
     FROM instances i JOIN launches l ON l.id = i.launch_id
-    LEFT JOIN LATERAL (SELECT jsonb_agg(jsonb_build_object('experiment', k.experiment_id, 'slots', a.slots) ORDER BY a.id) AS rows
-      FROM jsonb_array_elements_text(l.allocations) x JOIN allocations a ON a.id = x JOIN tasks k ON k.id = a.task_id WHERE k.experiment_id IS NOT NULL) c ON true
+    LEFT JOIN LATERAL (SELECT jsonb_agg(one.cause) AS rows FROM jsonb_array_elements_text(l.allocations) x (id)
+      CROSS JOIN LATERAL (SELECT jsonb_build_object('experiment', k.experiment_id, 'slots', a.slots) AS cause
+        FROM allocations a JOIN tasks k ON k.id = a.task_id WHERE a.id = x.id AND k.experiment_id IS NOT NULL LIMIT 1) one) c ON true
     LEFT JOIN LATERAL (SELECT jsonb_agg(jsonb_build_object('allocation', a.id, 'experiment', coalesce(k.experiment_id, ${NO_EXPERIMENT}), 'slots', jsonb_array_length(m.slot_ids),
         'assignedAt', ${millis('a.assigned_at')}, 'endedAt', ${millis('coalesce(a.ended_at, a.sealed_at)')}, 'exit_kind', a.exit_kind, 'lost', m.lost,
-        'committedAt', (SELECT ${millis('max(p.declared_at)')} FROM checkpoints p WHERE p.allocation_id = a.id AND p.state IN ('COMPLETED', 'DELETED'))) ORDER BY a.assigned_at, a.id) AS rows
-      FROM allocation_members m JOIN allocations a ON a.id = m.allocation_id JOIN tasks k ON k.id = a.task_id WHERE m.agent_id = i.id AND a.assigned_at IS NOT NULL) s ON true
+        'committedAt', (SELECT ${millis('max(p.declared_at)')} FROM checkpoints p WHERE p.trial_id = t.id AND p.state IN ('COMPLETED', 'DELETED') AND p.allocation_id = a.id)) ORDER BY a.assigned_at, a.id) AS rows
+      FROM allocation_members m JOIN allocations a ON a.id = m.allocation_id JOIN tasks k ON k.id = a.task_id LEFT JOIN trials t ON t.task_id = k.id
+      WHERE m.agent_id = i.id AND a.assigned_at IS NOT NULL) s ON true
     WHERE ${which} ORDER BY i.id`.execute(db)
   const lives = rows.map(({ stays, now: _, ...life }) => ({ ...life, allocations: stays.map(({ exit_kind, lost, ...stay }) => ({ ...stay, outcome: outcomeOf(stay.endedAt, exit_kind, lost) })) }))
   return { lives, now: rows[0]?.now ?? 0 }

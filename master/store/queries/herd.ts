@@ -124,7 +124,7 @@ export async function listLaunches(db: Db, filter: LaunchFilter): Promise<{ laun
   if (filter.id !== undefined) all.push(sql`id = ${filter.id}`)
   if (filter.pool !== undefined) all.push(sql`pool = ${filter.pool}`)
   if (filter.states?.length) all.push(sql`state = ANY(${[...filter.states]}::text[])`)
-  if (filter.experimentId !== undefined) all.push(sql`allocations ?| ${allocationsOf(filter.experimentId)}`)
+  if (filter.experimentId !== undefined) all.push(sql`id IN (${launchesFor(sql`SELECT a.id FROM tasks k JOIN allocations a ON a.task_id = k.id WHERE k.experiment_id = ${filter.experimentId}`)})`)
   const { rows } = await sql<LaunchRow & { id: string | null; total: number }>`
     WITH matching AS MATERIALIZED (SELECT id, decided_at FROM launches WHERE ${sql.join(all, sql` AND `)}),
     page AS (SELECT id, row_number() OVER (ORDER BY decided_at DESC, id) AS place FROM matching ORDER BY place LIMIT ${filter.limit} OFFSET ${filter.offset})
@@ -152,13 +152,13 @@ export interface StartingRow {
 
 /** Open launches and instances that were decided for what of the experiment still waits, and hold nothing yet; oldest first. */
 export async function listStarting(db: Db, experimentId: number): Promise<StartingRow[]> {
-  const waiting = sql`ARRAY(SELECT a.id FROM tasks k JOIN allocations a ON a.task_id = k.id WHERE k.experiment_id = ${experimentId} AND a.state = 'PENDING')`
+  const own = launchesFor(sql`SELECT a.id FROM tasks k JOIN allocations a ON a.task_id = k.id WHERE k.experiment_id = ${experimentId} AND a.state = 'PENDING'`)
   const { rows } = await sql<StartingRow>`
     SELECT NULL AS id, l.id AS launch_id, l.state, l.type, l.zone, l.market, l.per_hour, extract(epoch FROM now() - l.decided_at)::float8 AS age_seconds
-      FROM launches l WHERE l.state = 'LAUNCHING' AND l.allocations ?| ${waiting}
+      FROM launches l WHERE l.state = 'LAUNCHING' AND l.id IN (${own})
     UNION ALL
     SELECT i.id, l.id, i.state, i.type, i.zone, i.market, i.per_hour, extract(epoch FROM now() - i.launched_at)::float8
-      FROM instances i JOIN launches l ON l.id = i.launch_id WHERE i.state IN ('STARTING', 'READY') AND l.allocations ?| ${waiting}
+      FROM instances i JOIN launches l ON l.id = i.launch_id WHERE i.state IN ('STARTING', 'READY') AND l.id IN (${own})
         AND NOT EXISTS (SELECT 1 FROM allocation_members m JOIN allocations a ON a.id = m.allocation_id WHERE m.agent_id = i.id AND a.state <> 'SEALED' AND NOT m.lost)
     ORDER BY age_seconds DESC, launch_id`.execute(db)
   return rows
@@ -169,6 +169,7 @@ export function listAlarms(db: Db): Promise<{ key: string; text: string; since: 
   return db.selectFrom('alarms').select(['key', 'text', 'since']).where('key', '<>', OFF).orderBy('since').orderBy('key').execute()
 }
 
-function allocationsOf(experimentId: number): RawBuilder<unknown> {
-  return sql`ARRAY(SELECT a.id FROM tasks k JOIN allocations a ON a.task_id = k.id WHERE k.experiment_id = ${experimentId})`
+/** Ids of the launches that were decided for one of these allocations. */
+function launchesFor(allocations: RawBuilder<unknown>): RawBuilder<unknown> {
+  return sql`SELECT x.id FROM launches x CROSS JOIN LATERAL jsonb_array_elements_text(x.allocations) asked WHERE asked IN (${allocations})`
 }
