@@ -80,7 +80,7 @@ describe.skipIf(!ADMIN_URL)('what people see of the herd', () => {
   test('a run that was lost is useful up to its newest committed checkpoint, and lost from there', async () => {
     const { db } = rig
     const lost = await seedExperiment(db, { ownerId: rig.userId, state: 'ERROR', allocation: 'SEALED' })
-    await seedLaunch(db, 'l-lost', { allocations: [lost.allocationId] })
+    await seedLaunch(db, 'l-lost', { minutesAgo: 100, allocations: [lost.allocationId] })
     await seedInstance(db, 'i-lost', 'l-lost', { state: 'GONE', launched: 100, registered: 100, gone: 40 })
     await seedMember(db, lost.allocationId, 'i-lost', ['cpu-0'], 'SEALED')
     const ago = (minutes: number): Date => new Date(Date.now() - minutes * 60_000)
