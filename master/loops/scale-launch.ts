@@ -85,7 +85,7 @@ function composeCall(deps: HerdDeps, provider: ProviderConfig, row: LaunchRow): 
   return {
     token: row.id, pool: row.pool, type: row.type, place: { subnet: row.subnet, zone: row.zone }, market: row.market,
     spotMaxPrice: row.market === 'spot' ? provider.policy.spotMaxPrice : null, min: row.gang ? row.count : 1, max: row.count, settings: provider.settings,
-    userData: composeDocument({ masterUrl: provider.masterUrl, joinToken: deps.launchToken(row.id).token, pool: row.pool, startupScript: provider.startupScript }),
+    userData: composeDocument({ masterUrl: provider.masterUrl, joinToken: deps.launchToken(row.id).token, pool: row.pool, cpuSlots: provider.policy.instanceSlots, startupScript: provider.startupScript }),
   }
 }
 
