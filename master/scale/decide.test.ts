@@ -109,6 +109,15 @@ describe('offers', () => {
     expect(acts({ pools: [poolOf({ instanceSlots: 3 }, cpu)], pending: [pendingOf('a.1', 3)] })).toMatchObject([{ offer: { slots: 3 }, count: 1 }])
   })
 
+  test('before EC2 is heard nothing is launched and nothing is said to be impossible', () => {
+    const pools = [poolOf({ places: [] }, { types: [] })]
+    for (const slots of [0, 1]) {
+      expect(decide({ pools, pending: [pendingOf('a.1', slots)] })).toEqual([
+        { kind: 'tell', pool: 'p', text: `1 allocation waits, ${slots === 0 ? '0 slots' : '1 slot'} in all; EC2 has told of no type and place for pool p (small): check its credentials, instance_type and the subnets` },
+      ])
+    }
+  })
+
   test('says what can never fit, and the cure', () => {
     expect(tells({ pools: [poolOf({ instanceTypes: ['huge'] })], pending: [pendingOf('a.1', 12)] })).toEqual(['1 allocation waits, 12 slots in all; a.1 needs 12 slots, which no number of equal nodes gives (huge has 8): ask for a multiple, or add a larger type'])
     expect(tells({ pools: [poolOf({ instanceTypes: ['huge'], maxInstances: 1 })], pending: [pendingOf('a.1', 16)] })[0]).toContain('a.1 needs 16 slots, that is 2 nodes, and max_instances is 1: ask for less, or raise it')
@@ -159,6 +168,15 @@ describe('gangs', () => {
     const instances = [instanceOf('i-1', 4, { live: ['x.1'], idleSince: null }), instanceOf('i-2', 4, { live: ['y.1'], idleSince: null }), instanceOf('i-3', 4, { live: ['z.1'], idleSince: null })]
     const agents = instances.map(({ id }) => agentOf(id, 4, 1))
     expect(acts({ pools, instances, agents, pending: [pendingOf('g.1', 16), pendingOf('b.1', 4, 2)] })).toMatchObject([{ kind: 'launch', gang: true, count: 1, allocations: ['g.1'] }])
+  })
+
+  test('idle nodes of its size wait for what the gang still lacks, others make room', () => {
+    const idle = { idleSince: NOW - 300_000 }
+    const instances = [instanceOf('i-1', 4, idle), instanceOf('i-2', 4, idle), instanceOf('i-3', 4, idle)]
+    const agents = instances.map(({ id }) => agentOf(id, 4))
+    expect(acts({ pools, instances, agents, pending: [pendingOf('g.1', 16)] })).toMatchObject([{ kind: 'launch', count: 1 }])
+    const other = [...instances, instanceOf('i-4', 1, idle)]
+    expect(acts({ pools, instances: other, agents: [...agents, agentOf('i-4', 1)], pending: [pendingOf('g.1', 16)] })).toMatchObject([{ kind: 'retire', instance: 'i-4' }])
   })
 
   test('the rest of a gang that is not whole is given back and another offer comes first', () => {

@@ -1,7 +1,7 @@
 import { compare } from '../schedule/fits.ts'
 import { endsOf, STRIKES_MAX, type End } from './ends.ts'
 import { idleEnds } from './idle.ts'
-import { planOf, type Planned } from './plan.ts'
+import { gangOf, planOf, type Planned } from './plan.ts'
 import { neededIn, simulate } from './simulate.ts'
 import { launchReason, tellText } from './tell.ts'
 import { capacityOf, demandOf, roomOf, stays, viewOf, type PoolView } from './view.ts'
@@ -31,11 +31,13 @@ function scalePool(view: PoolView): ScaleDecision[] {
   const planned = planOf(view, base, keptOf(view, going))
   const paused = pause?.reason ?? pool.paused
   const mayCall = paused === null && (pool.lastCallAt === null || now - pool.lastCallAt >= pool.callMs)
+  const size = paused === null ? gangOf(planned) : null
+  const needed = new Set([...neededIn(base), ...view.instances.filter((instance) => instance.slots === size).map((instance) => instance.id)])
   const text = tellText(view, base, planned, paused)
   return [
     ...ends,
     ...(pause ? [pause] : []),
-    ...idleEnds(view, neededIn(base), going, makeRoom(view, planned, paused)),
+    ...idleEnds(view, needed, going, makeRoom(view, planned, paused)),
     ...(mayCall ? callOf(view, planned) : []),
     ...(text === pool.note ? [] : [{ kind: 'tell' as const, pool: pool.policy.name, text }]),
   ]

@@ -1,4 +1,4 @@
-import { largestOf, openIn } from '../schedule/fits.ts'
+import { largestIn, openIn } from '../schedule/fits.ts'
 import type { ScheduleAgent } from '../schedule/world.ts'
 import { dryMarkOf, limitBelow } from './offers.ts'
 import type { Demand, PoolView } from './view.ts'
@@ -22,7 +22,9 @@ export type Hosts =
 export function hostsOf(view: PoolView, capacity: readonly ScheduleAgent[], demand: Demand | null, offers: readonly Offer[]): Hosts {
   const all = demand === null ? anyHost(offers) : hostsFor(capacity, demand, offers)
   if (demand !== null && all.length === 0) {
-    return largestOf(openIn(demand.pool, capacity)) >= demand.slots ? { kind: 'wait', hosts: [] } : { kind: 'never', demand, hosts: [] }
+    if (largestIn(demand.pool, capacity) >= Math.max(demand.slots, 1)) return { kind: 'wait', hosts: [] }
+    // without offers EC2 has not been heard yet: nothing is known about what fits
+    return offers.length === 0 ? { kind: 'refused', demand, offers, hosts: [] } : { kind: 'never', demand, hosts: [] }
   }
   const allowed = all.filter(({ offer, nodes }) => nodes - others(view, capacity, offer.slots) <= view.pool.policy.maxInstances)
   if (demand !== null && allowed.length === 0) return { kind: 'too-many', demand, nodes: Math.min(...all.map(({ nodes }) => nodes)), hosts: [] }
@@ -34,7 +36,7 @@ export function hostsOf(view: PoolView, capacity: readonly ScheduleAgent[], dema
 /** One node where a listed type, or an agent that is there, is large enough: what fits on one is never split. Refusals change nothing in that. */
 function hostsFor(capacity: readonly ScheduleAgent[], { pool, slots }: Demand, offers: readonly Offer[]): readonly Host[] {
   const alone = offers.filter((offer) => offer.slots >= slots)
-  if (alone.length > 0 || largestOf(openIn(pool, capacity)) >= slots) return alone.map((offer) => ({ offer, nodes: 1 }))
+  if (alone.length > 0 || largestIn(pool, capacity) >= slots) return alone.map((offer) => ({ offer, nodes: 1 }))
   return offers.filter((offer) => offer.slots > 0 && slots % offer.slots === 0).map((offer) => ({ offer, nodes: slots / offer.slots }))
 }
 

@@ -65,7 +65,7 @@ function refusedText(view: PoolView, plan: Plan | null, hindrances: readonly Hin
 function hindranceText(view: PoolView, hindrance: Hindrance): string[] {
   const { name, maxInstances, instanceTypes } = view.pool.policy
   switch (hindrance.kind) {
-    case 'refused': return hindrance.offers.length === 0 ? [`EC2 told of no type and place for pool ${name} (${instanceTypes.join(', ')}): check instance_type and the subnets`] : []
+    case 'refused': return hindrance.offers.length === 0 ? [`EC2 has told of no type and place for pool ${name} (${instanceTypes.join(', ')}): check its credentials, instance_type and the subnets`] : []
     case 'cap': {
       const cost = view.instances.length + view.launches.reduce((sum, launch) => sum + launch.count, 0)
       return [`${hindrance.missing} more ${hindrance.missing === 1 ? 'is' : 'are'} needed and ${cost} of at most ${count(maxInstances, 'instance')} cost money now: raise max_instances, or wait until one ends`]

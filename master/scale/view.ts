@@ -1,5 +1,5 @@
 import { compare, freeCount } from '../schedule/fits.ts'
-import { inOrder } from '../schedule/schedule.ts'
+import { inOrder } from '../schedule/serve.ts'
 import type { PendingAllocation, ScheduleAgent } from '../schedule/world.ts'
 import type { ScaleInstance, ScaleLaunch, ScalePool, ScaleWorld } from './world.ts'
 

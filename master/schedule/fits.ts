@@ -40,9 +40,11 @@ export function openIn(pool: string, agents: readonly ScheduleAgent[]): readonly
   return agents.filter((agent) => agent.pool === pool && takesWork(agent))
 }
 
-/** Slots of the largest; 0 = there is none. */
-export function largestOf(agents: readonly { readonly slots: readonly unknown[] }[]): number {
-  return agents.reduce((most, agent) => Math.max(most, agent.slots.length), 0)
+/** Slots of the largest open agent of the pool; 0 = there is none. */
+export function largestIn(pool: string, agents: readonly ScheduleAgent[]): number {
+  let largest = 0
+  for (const agent of agents) if (agent.slots.length > largest && agent.pool === pool && takesWork(agent)) largest = agent.slots.length
+  return largest
 }
 
 /** By code unit, never by locale (I9). */

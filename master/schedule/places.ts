@@ -1,4 +1,4 @@
-import { compare, fits, freeCount, freeSlots, largestOf, openIn, type Need, type Share } from './fits.ts'
+import { compare, fits, freeCount, freeSlots, largestIn, openIn, type Need, type Share } from './fits.ts'
 import { gangPlaces, gangSizes } from './gang.ts'
 import type { ComingNode, ScheduleAgent } from './world.ts'
 
@@ -8,10 +8,8 @@ import type { ComingNode, ScheduleAgent } from './world.ts'
  * ahead waits for, null = it fits nowhere now.
  */
 export function placesFor(agents: readonly ScheduleAgent[], need: Need, held: ReadonlySet<string> = new Set()): readonly Share[] | null {
-  const open = openIn(need.pool, agents)
-  const mine = need.slots === 0 ? open : open.filter((agent) => !held.has(agent.id))
-  if (need.slots > largestOf(open)) return gangPlaces(mine, need.slots)
-  const agent = bestFit(mine, need)
+  if (need.slots > largestIn(need.pool, agents)) return gangPlaces(openIn(need.pool, agents).filter((agent) => !held.has(agent.id)), need.slots)
+  const agent = bestFit(agents, need, held)
   return agent === null ? null : [{ agent, slots: freeSlots(agent).slice(0, need.slots) }]
 }
 
@@ -21,22 +19,23 @@ export function placesFor(agents: readonly ScheduleAgent[], need: Need, held: Re
  */
 export function couldUse(agents: readonly ScheduleAgent[], need: Need, coming: readonly ComingNode[] = []): readonly ScheduleAgent[] {
   const open = openIn(need.pool, agents)
-  if (need.slots <= largestOf(open)) return open.filter((agent) => agent.slots.length >= need.slots)
+  if (need.slots <= largestIn(need.pool, agents)) return open.filter((agent) => agent.slots.length >= need.slots)
   const sizes = gangSizes(open, need.slots)
     .filter(({ size, nodes, have }) => have + coming.filter((node) => node.pool === need.pool && node.slots === size).length >= nodes)
     .map(({ size }) => size)
   return open.filter((agent) => sizes.includes(agent.slots.length))
 }
 
-/** Fewest free slots left over, so that large gaps stay whole; then the smallest id. */
-function bestFit(agents: readonly ScheduleAgent[], need: Need): ScheduleAgent | null {
+/** Fewest free slots left over, so that large gaps stay whole; then the smallest id. Work without slots is held up by nobody. */
+function bestFit(agents: readonly ScheduleAgent[], need: Need, held: ReadonlySet<string>): ScheduleAgent | null {
   let best: ScheduleAgent | null = null
+  let bestRest = Infinity
   for (const agent of agents) {
-    if (fits(agent, need) && (best === null || (rest(agent, need) - rest(best, need) || compare(agent.id, best.id)) < 0)) best = agent
+    if (!fits(agent, need) || (need.slots > 0 && held.has(agent.id))) continue
+    const rest = need.slots === 0 ? agent.aux : freeCount(agent) - need.slots
+    if (best !== null && (rest - bestRest || compare(agent.id, best.id)) >= 0) continue
+    best = agent
+    bestRest = rest
   }
   return best
-}
-
-function rest(agent: ScheduleAgent, need: Need): number {
-  return need.slots === 0 ? agent.aux : freeCount(agent) - need.slots
 }

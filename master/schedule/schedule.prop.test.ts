@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { freeCount, freeSlots, largestOf, openIn, takesWork } from './fits.ts'
+import { freeCount, freeSlots, largestIn, openIn, takesWork } from './fits.ts'
 import { couldUse } from './places.ts'
 import { schedule } from './schedule.ts'
 import type { PendingAllocation, ScheduleAgent, ScheduleWorld } from './world.ts'
@@ -57,7 +57,7 @@ describe('schedule, any world', () => {
       for (const decision of schedule(world)) {
         if (decision.kind !== 'assign') continue
         const { pool, slots } = find(world.pending, decision.allocation)
-        const large = largestOf(openIn(pool, world.agents)) >= slots
+        const large = largestIn(pool, world.agents) >= slots
         expect(decision.members.length === 1).toBe(large)
         expect(decision.members.map((member) => member.rank)).toEqual(decision.members.map((_, rank) => rank))
         expect(decision.members.map((member) => member.agent)).toEqual(decision.members.map((member) => member.agent).sort())
@@ -93,7 +93,7 @@ describe('schedule, any world', () => {
       const open = openIn('p', all)
       const alone = open.some((agent) => freeCount(agent) >= slots)
       const empty = open.filter((agent) => freeCount(agent) === agent.slots.length)
-      const together = slots > largestOf(open) && [1, 2, 3, 4, 5, 6].some((size) => slots % size === 0 && empty.filter((agent) => agent.slots.length === size).length >= slots / size)
+      const together = slots > largestIn('p', all) && [1, 2, 3, 4, 5, 6].some((size) => slots % size === 0 && empty.filter((agent) => agent.slots.length === size).length >= slots / size)
       expect(decision?.kind).toBe(alone || together ? 'assign' : 'wait')
     }), RUNS)
   })

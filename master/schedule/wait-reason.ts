@@ -1,4 +1,4 @@
-import { AUX_LIMIT, freeCount, largestOf, openIn } from './fits.ts'
+import { AUX_LIMIT, freeCount, largestIn, openIn } from './fits.ts'
 import { emptyOf, gangSizes } from './gang.ts'
 import type { PendingAllocation, ScheduleAgent } from './world.ts'
 
@@ -8,7 +8,7 @@ export function waitReason(pending: PendingAllocation, pool: readonly ScheduleAg
   const open = openIn(pending.pool, pool)
   if (open.length === 0) return `waits: none of the ${count(pool.length, 'agent')} of pool ${pending.pool} takes work (${whyClosed(pool)})`
   if (pending.slots === 0) return `waits: each agent of pool ${pending.pool} already holds ${AUX_LIMIT} tasks without slots`
-  if (pending.slots > largestOf(open)) return gangReason(pending, open, ahead)
+  if (pending.slots > largestIn(pending.pool, open)) return gangReason(pending, open, ahead)
   const free = open.reduce((sum, agent) => sum + freeCount(agent), 0)
   const total = open.reduce((sum, agent) => sum + agent.slots.length, 0)
   return `waits: pool ${pending.pool} has ${free} free of ${count(total, 'slot')}, ${count(ahead, 'experiment')} ahead`
