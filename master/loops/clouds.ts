@@ -24,7 +24,7 @@ export function createClouds(open: (region: string) => Promise<Cloud>): Clouds {
   }
 }
 
-/** `us-east-1a`, `us-west-2-lax-1a` -> region: for rows of a pool that the configuration does not name any more. */
-export function regionOfZone(zone: string): string {
-  return /^[a-z]{2}(-[a-z]+)+-\d/.exec(zone)?.[0] ?? zone
+/** `us-east-1a`, `us-west-2-lax-1a` -> their region; null = no zone of AWS. */
+export function regionOfZone(zone: string): string | null {
+  return /^[a-z]{2}(-[a-z]+)+-\d+/.exec(zone)?.[0] ?? null
 }

@@ -36,7 +36,7 @@ export function providerOf(deps: Pick<HerdDeps, 'pools'>, pool: string): Provide
   return deps.pools.find((one) => one.name === pool)?.provider ?? null
 }
 
-/** The region of a row: its pool's, or by its zone where the pool was taken out of the configuration. */
+/** Where a row's instance is: by its zone, since its pool may have moved or been taken out of the configuration. */
 export function regionOf(deps: Pick<HerdDeps, 'pools'>, row: { pool: string; zone: string }): string {
-  return providerOf(deps, row.pool)?.policy.region ?? regionOfZone(row.zone)
+  return regionOfZone(row.zone) ?? providerOf(deps, row.pool)?.policy.region ?? row.zone
 }

@@ -1,7 +1,7 @@
 import type { Selectable } from 'kysely'
-import type { Market } from '../../protocol/words/instances.ts'
+import { canMoveInstance, INSTANCE_STATES, type InstanceState, type Market } from '../../protocol/words/instances.ts'
 import type { Tx } from '../store/leader.ts'
-import type { LaunchesTable } from '../store/schema.ts'
+import type { InstancesTable, LaunchesTable } from '../store/schema.ts'
 
 /** What EC2 told of an instance. Time: Unix milliseconds. */
 export interface MadeInstance {
@@ -20,4 +20,9 @@ export async function addInstance(tx: Tx, launch: Pick<Selectable<LaunchesTable>
     state: 'STARTING', private_ip: made.privateIp, launched_at: new Date(made.launchedAt), notice: null,
   }).onConflict((conflict) => conflict.column('id').doNothing()).executeTakeFirst()
   return (result.numInsertedOrUpdatedRows ?? 0n) > 0n
+}
+
+/** States of a row from which it may go there. */
+export function statesBefore(to: InstanceState): InstancesTable['state'][] {
+  return INSTANCE_STATES.flatMap((from) => (from !== 'LAUNCHING' && from !== 'FAILED' && canMoveInstance(from, to) ? [from] : []))
 }

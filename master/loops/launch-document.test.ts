@@ -25,8 +25,9 @@ test('the key is made once; the same launch has the same token for ever, another
 })
 
 test('the document: one setting a line; a script as base64; too long is refused with the cure', () => {
-  const input = { masterUrl: 'https://m:8443', joinToken: 's.f', pool: 'gpu', startupScript: '' }
+  const input = { masterUrl: 'https://m:8443', joinToken: 's.f', pool: 'gpu', cpuSlots: null, startupScript: '' }
   expect(composeDocument(input)).toBe('#drover\nDROVER_MASTER_URL=https://m:8443\nDROVER_JOIN_TOKEN=s.f\nDROVER_POOL=gpu\n')
+  expect(composeDocument({ ...input, cpuSlots: 4 })).toContain('\nDROVER_CPU_SLOTS=4\n')
   expect(composeDocument({ ...input, startupScript: 'a\nb' })).toContain(`DROVER_STARTUP_SCRIPT=${Buffer.from('a\nb').toString('base64')}\n`)
   expect(() => composeDocument({ ...input, startupScript: 'x'.repeat(12_300) })).toThrow(expect.objectContaining({ kind: 'parameters', message: expect.stringContaining('make startup_script shorter') }) as CloudError)
 })

@@ -8,6 +8,8 @@ export interface LaunchDocument {
   /** `<secret>.<SHA-256 of the CA certificate, hex>` */
   joinToken: string
   pool: string
+  /** slots of a machine without GPUs; null = the agent's default */
+  cpuSlots: number | null
   /** '' = none */
   startupScript: string
 }
@@ -18,7 +20,8 @@ export interface LaunchDocument {
  */
 export function composeDocument(input: LaunchDocument): string {
   const script = input.startupScript === '' ? [] : [`DROVER_STARTUP_SCRIPT=${Buffer.from(input.startupScript).toString('base64')}`]
-  const text = ['#drover', `DROVER_MASTER_URL=${input.masterUrl}`, `DROVER_JOIN_TOKEN=${input.joinToken}`, `DROVER_POOL=${input.pool}`, ...script, ''].join('\n')
+  const slots = input.cpuSlots === null ? [] : [`DROVER_CPU_SLOTS=${input.cpuSlots}`]
+  const text = ['#drover', `DROVER_MASTER_URL=${input.masterUrl}`, `DROVER_JOIN_TOKEN=${input.joinToken}`, `DROVER_POOL=${input.pool}`, ...slots, ...script, ''].join('\n')
   const bytes = Buffer.byteLength(text)
   if (bytes > BYTES_MAX) throw new CloudError('parameters', 'UserDataTooLong', `the user data of pool ${input.pool} has ${bytes} bytes, EC2 takes ${BYTES_MAX}: make startup_script shorter, let it fetch what is long`)
   return text

@@ -7,6 +7,7 @@ import { addEvents } from '../store/events.ts'
 import { assertLeader, type Tx } from '../store/leader.ts'
 import { pausedAlarm } from '../store/pool-commands.ts'
 import type { HerdDeps } from './herd-deps.ts'
+import { statesBefore } from './instance-rows.ts'
 import { lockPool } from './scale-launch.ts'
 
 type Of<K extends ScaleDecision['kind']> = Extract<ScaleDecision, { kind: K }>
@@ -48,7 +49,7 @@ export async function applyTerminate(deps: HerdDeps, epoch: number, decision: Of
     if (strike) await lockPool(tx, seen.pool)
     const instance = await tx.updateTable('instances')
       .set({ state: 'TERMINATING', terminating_at: deps.now(), state_reason: cleanText(reason), ...(console === '' ? {} : { console: cleanText(console) }) })
-      .where('id', '=', id).where('state', 'in', strike ? ['STARTING'] : ['STARTING', 'READY', 'RETIRING']).returning(['pool', 'zone', 'type']).executeTakeFirst()
+      .where('id', '=', id).where('state', 'in', strike ? ['STARTING'] : statesBefore('TERMINATING')).returning(['pool', 'zone', 'type']).executeTakeFirst()
     if (instance === undefined) return false
     if (agent !== undefined) await sendAway(tx, id, reason)
     if (strike) await tx.updateTable('pools').set({ strikes: sql<number>`strikes + 1` }).where('name', '=', instance.pool).execute()

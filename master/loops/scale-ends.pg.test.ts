@@ -135,16 +135,17 @@ describe.skipIf(!PG_ADMIN_URL)('instances from their first word to their end', (
     const row = await rig.db.selectFrom('allocations').select('state').where('id', '=', allocation).executeTakeFirstOrThrow()
     expect(row.state).toBe(retired ? 'PENDING' : 'ASSIGNED')
 
-    // and many times without an order given
-    for (let round = 0; round < 12; round += 1) {
+    // and many times without an order given, against whole passes of the scheduler
+    for (let round = 0; round < 24; round += 1) {
       await rig.db.deleteFrom('allocation_members').execute()
       await rig.db.updateTable('allocations').set({ state: 'PENDING' }).execute()
-      await rig.db.updateTable('agents').set({ retiring: null }).execute()
+      await rig.db.updateTable('agents').set({ retiring: null, seen_at: new Date() }).execute()
       await rig.db.updateTable('instances').set({ state: 'READY' }).execute()
-      const outcomes = await Promise.all(round % 2 === 0
-        ? [applyRetire(rig.herd, 1, retire(first)), applyAssigns(rig.deps, 1, [{ kind: 'assign', allocation, members, reason: 'x' }]).then((placed) => placed.length > 0)]
-        : [applyAssigns(rig.deps, 1, [{ kind: 'assign', allocation, members, reason: 'x' }]).then((placed) => placed.length > 0), applyRetire(rig.herd, 1, retire(first))])
-      expect(outcomes.filter(Boolean)).toHaveLength(1)
+      const pause = new Promise((resolve) => setTimeout(resolve, round % 8))
+      const [won] = await Promise.all([pause.then(() => applyRetire(rig.herd, 1, retire(first))), schedulePass(rig.deps)])
+      const after = await rig.db.selectFrom('allocations').select('state').where('id', '=', allocation).executeTakeFirstOrThrow()
+      expect(after.state).toBe(won ? 'PENDING' : 'ASSIGNED')
+      expect((await rig.db.selectFrom('instances').select('state').where('id', '=', first).executeTakeFirstOrThrow()).state).toBe(won ? 'RETIRING' : 'READY')
     }
   })
 

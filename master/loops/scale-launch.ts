@@ -10,7 +10,7 @@ import { assertLeader, type Tx } from '../store/leader.ts'
 import type { LaunchesTable } from '../store/schema.ts'
 import { outcomeUnknown, refusalOf, type Refusal } from './cloud-words.ts'
 import { markDry } from './dry-marks.ts'
-import { plusMs, providerOf, type HerdDeps } from './herd-deps.ts'
+import { plusMs, providerOf, regionOf, type HerdDeps } from './herd-deps.ts'
 import { addInstance } from './instance-rows.ts'
 import { composeDocument } from './launch-document.ts'
 
@@ -62,22 +62,27 @@ export function intendAgain(deps: HerdDeps, epoch: number, id: string): Promise<
   })
 }
 
-/** The call of an intent that is committed, and its outcome in one transaction. */
+/** The call of an intent that is committed, and its outcome in one transaction. A list of EC2 follows soon. */
 export async function callLaunch(deps: HerdDeps, epoch: number, row: LaunchRow): Promise<void> {
   const provider = providerOf(deps, row.pool)
   if (provider === null) throw new Error(`pool ${row.pool} of launch ${row.id} has no provider`)
-  let made: CloudInstance[]
   try {
-    made = await (await deps.clouds.of(provider.policy.region)).launch(composeCall(deps, provider, row))
-  } catch (error) {
-    const refusal = refusalOf(error)
-    deps.log.warn({ launch: row.id, pool: row.pool, refusal }, 'EC2 did not launch')
-    await (outcomeUnknown(refusal) ? recordUnknown(deps, epoch, row, refusal) : recordRefusal(deps, epoch, row, refusal))
-    return
+    await callAndRecord(deps, epoch, provider, row)
   } finally {
     deps.wake('truth')
   }
-  await recordMade(deps, epoch, row, made)
+}
+
+async function callAndRecord(deps: HerdDeps, epoch: number, provider: ProviderConfig, row: LaunchRow): Promise<void> {
+  let made: CloudInstance[]
+  try {
+    made = await (await deps.clouds.of(regionOf(deps, row))).launch(composeCall(deps, provider, row))
+  } catch (error) {
+    const refusal = refusalOf(error)
+    deps.log.warn({ launch: row.id, pool: row.pool, refusal }, 'EC2 did not launch')
+    return outcomeUnknown(refusal) ? recordUnknown(deps, epoch, row, refusal) : recordRefusal(deps, epoch, row, refusal)
+  }
+  return recordMade(deps, epoch, row, made)
 }
 
 /** Built from the row and the configuration alone: a repeated call is the same to the byte. */
@@ -85,7 +90,7 @@ function composeCall(deps: HerdDeps, provider: ProviderConfig, row: LaunchRow): 
   return {
     token: row.id, pool: row.pool, type: row.type, place: { subnet: row.subnet, zone: row.zone }, market: row.market,
     spotMaxPrice: row.market === 'spot' ? provider.policy.spotMaxPrice : null, min: row.gang ? row.count : 1, max: row.count, settings: provider.settings,
-    userData: composeDocument({ masterUrl: provider.masterUrl, joinToken: deps.launchToken(row.id).token, pool: row.pool, startupScript: provider.startupScript }),
+    userData: composeDocument({ masterUrl: provider.masterUrl, joinToken: deps.launchToken(row.id).token, pool: row.pool, cpuSlots: provider.policy.instanceSlots, startupScript: provider.startupScript }),
   }
 }
 
@@ -149,13 +154,15 @@ async function notPaused(tx: Tx, pool: string): Promise<boolean> {
   return (await tx.selectFrom('pools').select('paused').where('name', '=', pool).executeTakeFirst())?.paused === null
 }
 
-/** A statement of its own: its snapshot is newer than the lock. Decided for nobody in particular = min_instances. */
+/** Somebody still waits, or works where EC2 is about to take the instance. Decided for nobody in particular = min_instances. */
 async function stillWanted(tx: Tx, allocations: readonly string[]): Promise<boolean> {
   if (allocations.length === 0) return true
-  const found = await tx.selectFrom('allocations').select('id').where('id', 'in', [...allocations]).where('state', '=', 'PENDING').limit(1).executeTakeFirst()
-  return found !== undefined
+  const { rows } = await sql`SELECT 1 FROM allocations a WHERE a.id = ANY(${[...allocations]}::text[]) AND (a.state = 'PENDING' OR (a.state <> 'SEALED' AND EXISTS (
+    SELECT 1 FROM allocation_members m JOIN instances i ON i.id = m.agent_id WHERE m.allocation_id = a.id AND i.notice = 'spot'))) LIMIT 1`.execute(tx)
+  return rows.length > 0
 }
 
+/** A statement of its own: its snapshot is newer than the lock. */
 async function underCaps(tx: Tx, decision: Launch, provider: ProviderConfig): Promise<boolean> {
   const { rows } = await sql<{ counted: number; all: number }>`
     WITH made AS (SELECT notice FROM instances WHERE pool = ${decision.pool} AND state <> 'GONE'),

@@ -1,6 +1,6 @@
 import { startLoop, type Loop } from '../../protocol/kit/loop.ts'
 import type { ScaleDecision } from '../scale/world.ts'
-import { brakeIsOn } from '../store/alarms.ts'
+import { loadBrake } from '../store/brake.ts'
 import { eachOrThrowAfter } from './each.ts'
 import type { HerdDeps } from './herd-deps.ts'
 import { applyPause, applyRetire, applyTerminate } from './scale-apply.ts'
@@ -25,7 +25,7 @@ export async function scalePass(deps: HerdDeps, terminator: Terminator): Promise
   deps.facts.refresh()
   const world = await loadScaleWorld(deps)
   const decisions = deps.decide(world)
-  const braked = await brakeIsOn(deps.db)
+  const braked = (await loadBrake(deps.db)).on !== null
   await eachOrThrowAfter(decisions.filter((decision) => !(braked && endsSomething(decision))), (decision) => apply(deps, epoch, decision))
   await applyTells(deps, epoch, world, decisions)
   await terminator.pass(epoch)

@@ -101,6 +101,24 @@ describe.skipIf(!PG_ADMIN_URL)('launches', () => {
     expect(await launches()).toEqual([])
   })
 
+  test('a launch for work whose spot instance goes is made', async () => {
+    once(launch())
+    await rig.scale()
+    const [id = ''] = rig.cloud.instances.keys()
+    const { trialId } = await rig.commands.createExperiment(newExperiment(rig))
+    const allocation = `trial-${trialId}.1`
+    await rig.db.updateTable('allocations').set({ state: 'RUNNING' }).execute()
+    await rig.db.insertInto('allocation_members').values({ allocation_id: allocation, rank: 0, agent_id: id, slot_ids: '[]', spec_digest: '', state: 'RUNNING', container_id: null, address: null, port: null }).execute()
+    rig.advance(5_000)
+    once(launch({ allocations: [allocation] }))
+    await rig.scale()
+    expect(rig.cloud.launches).toHaveLength(1)
+    await rig.db.updateTable('instances').set({ notice: 'spot' }).execute()
+    once(launch({ allocations: [allocation] }))
+    await rig.scale()
+    expect(rig.cloud.launches).toHaveLength(2)
+  })
+
   test('the pause between two calls outlives a restart', async () => {
     rig.decider.decide = () => [launch()]
     await rig.scale()
@@ -217,17 +235,16 @@ describe.skipIf(!PG_ADMIN_URL)('launches', () => {
   })
 
   test('a leader deposed during its call: the reply is dropped, the next leader learns it by the same token', async () => {
-    const zombie = rig.another()
-    let moved = Promise.resolve()
-    rig.cloud.rule = () => {
-      moved = rig.db.updateTable('leader').set({ epoch: 2 }).execute().then(() => undefined)
-      return null
-    }
+    const door = rig.cloud.open('us-east-1')
+    const deposing = { ...door, launch: async (call: Parameters<typeof door.launch>[0]) => {
+      const made = await door.launch(call)
+      await rig.db.updateTable('leader').set({ epoch: 2 }).execute()
+      return made
+    } }
+    const zombie = rig.another({ clouds: { of: () => Promise.resolve(deposing), close: async () => undefined } })
     once(launch())
     await zombie.scale()
-    await moved
     try {
-      rig.cloud.rule = () => null
       expect((await launches()).map((one) => one.state)).toEqual(['LAUNCHING'])
       rig.advance(5_000)
       const next = rig.another({ leaderEpoch: () => 2 })

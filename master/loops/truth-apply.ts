@@ -5,7 +5,7 @@ import { cleanText } from '../store/clean.ts'
 import { addEvents } from '../store/events.ts'
 import { assertLeader } from '../store/leader.ts'
 import type { HerdDeps } from './herd-deps.ts'
-import { addInstance } from './instance-rows.ts'
+import { addInstance, statesBefore } from './instance-rows.ts'
 import { failLaunch, lockLaunch, nameOf } from './scale-launch.ts'
 import { applyGone } from './truth-gone.ts'
 
@@ -84,7 +84,7 @@ async function end(deps: HerdDeps, epoch: number, decision: Of<'end'>): Promise<
   await deps.db.transaction().execute(async (tx) => {
     await assertLeader(tx, epoch)
     const row = await tx.updateTable('instances').set({ state: 'TERMINATING', terminating_at: deps.now(), state_reason: cleanText(reason) })
-      .where('id', '=', id).where('state', 'in', ['STARTING', 'READY', 'RETIRING']).returning('pool').executeTakeFirst()
+      .where('id', '=', id).where('state', 'in', statesBefore('TERMINATING')).returning('pool').executeTakeFirst()
     if (row) await addEvents(tx, [{ kind: 'instance-terminating', instanceId: id, pool: row.pool, text: `instance ${id} is terminated: ${reason}` }])
   })
   for (const loop of ['scale', 'feed'] as const) deps.wake(loop)

@@ -49,9 +49,12 @@ async function forgetToken(tx: Tx, launch: string): Promise<void> {
     AND NOT EXISTS (SELECT 1 FROM instances i WHERE i.launch_id = l.id AND i.state <> 'GONE')`.execute(tx)
 }
 
-/** A spot market that takes instances is dry; a boot that ends by itself is a strike: else it would be tried for ever. */
+/** EC2 has none left there: it took the instance back, or never had it. */
+const NO_CAPACITY = /^Server\.(SpotInstance|Insufficient)/
+
+/** A market that takes instances back is dry; a boot that ends by itself is a strike: else it would be tried for ever. */
 async function learn(tx: Tx, deps: HerdDeps, row: GoneRow, decision: Gone): Promise<string> {
-  if (decision.cause === 'spot') return `; ${await markDry(tx, deps, row, { kind: 'capacity', code: codeOf(decision.reason), text: decision.reason })}`
+  if (decision.cause !== 'asked' && NO_CAPACITY.test(decision.reason)) return `; ${await markDry(tx, deps, row, { kind: 'capacity', code: codeOf(decision.reason), text: decision.reason })}`
   if (decision.cause !== 'outside' || row.before !== 'STARTING') return ''
   await tx.updateTable('pools').set({ strikes: sql<number>`strikes + 1` }).where('name', '=', row.pool).execute()
   return '; it had never registered, which counts against its pool'

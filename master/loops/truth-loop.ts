@@ -1,7 +1,7 @@
 import { startLoop, type Loop } from '../../protocol/kit/loop.ts'
 import type { CloudInstance } from '../cloud/door.ts'
 import { reconcileTruth } from '../reconcile/truth.ts'
-import { brakeIsOn } from '../store/alarms.ts'
+import { loadBrake } from '../store/brake.ts'
 import { eachOrThrowAfter } from './each.ts'
 import type { HerdDeps } from './herd-deps.ts'
 import { applyTruth, clearHalt } from './truth-apply.ts'
@@ -79,7 +79,7 @@ async function regionPass(deps: HerdDeps, epoch: number, region: string, memory:
   if (listed === null && ids.length === 0) return
   const rows = await loadRows(deps, region, listed ?? [])
   const world = await loadTruthWorld(deps, region, memory, rows, { listed, ...(await askById(deps, region, rows, listed, ids)) })
-  const braked = await brakeIsOn(deps.db)
+  const braked = (await loadBrake(deps.db)).on !== null
   const decisions = reconcileTruth(world).filter(({ kind }) => !(braked && (kind === 'end' || kind === 'end-orphan')))
   const halted = decisions.some((decision) => decision.kind === 'halt')
   if (listed !== null) {

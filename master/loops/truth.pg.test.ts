@@ -236,6 +236,23 @@ describe.skipIf(!PG_ADMIN_URL)('rows held against EC2', () => {
     expect(await pass(5_500)).toBe(1)
   })
 
+  test('EC2 had none after all: the offer is left alone, and it is no strike', async () => {
+    const [id = ''] = await launched(1)
+    rig.cloud.set(id, 'terminated', 'Server.InsufficientInstanceCapacity: Insufficient capacity')
+    await rig.truth(true)
+    expect(await rig.db.selectFrom('dry_marks').select('code').execute()).toEqual([{ code: 'Server.InsufficientInstanceCapacity' }])
+    expect(await rig.db.selectFrom('pools').select('strikes').where('name', '=', 'gpu').execute()).toEqual([{ strikes: 0 }])
+  })
+
+  test('a pool that moved to another region: its instances are still held against EC2 where they are', async () => {
+    const [id = ''] = await launched(1)
+    const other = rig.another({ pools: [{ name: 'gpu', provider: provider({ region: 'eu-west-1' }) }] })
+    await truthPass(other.herd, new Map())
+    await other.herd.background.settled()
+    expect(await row(id)).toMatchObject({ state: 'STARTING', missed: 0 })
+    expect(rig.cloud.asked.lists).toBe(2)
+  })
+
   test('a pool that was taken out of the configuration: its instances are still held against EC2, by their zone', async () => {
     const [id = ''] = await launched(1)
     rig.cloud.set(id, 'terminated', 'x')

@@ -1,3 +1,4 @@
+import { mayCost } from '../../protocol/words/instances.ts'
 import type { SeenInstance, TruthDecision, TruthLaunch, TruthRow, TruthWorld } from './truth-world.ts'
 
 /** EC2 lists lag behind: an absence counts only after so long, and in two lists, and where EC2 does not know the id. */
@@ -19,7 +20,7 @@ export function reconcileTruth(world: TruthWorld): TruthDecision[] {
   const launches = new Map(world.launches.map((launch) => [launch.id, launch]))
   const named = namedByEc2(world)
   const decisions: TruthDecision[] = []
-  for (const row of [...world.rows].filter((one) => one.state !== 'GONE').sort(byId)) decisions.push(...rowDecisions(world, row, named.get(row.id)))
+  for (const row of [...world.rows].filter((one) => mayCost(one.state)).sort(byId)) decisions.push(...rowDecisions(world, row, named.get(row.id)))
   const strangers = [...(world.listed ?? [])].filter((seen) => isStranger(seen, rows.get(seen.id))).sort(byId)
   const adopted = strangers.filter((seen) => !rows.has(seen.id) && isAdoptable(seen, launches))
   decisions.push(...adopted.flatMap((seen): TruthDecision[] => (seen.launch === null ? [] : [{ kind: 'adopt', seen, launch: seen.launch }])))
@@ -61,7 +62,7 @@ function causeOf(row: TruthRow, seen: SeenInstance): 'asked' | 'spot' | 'outside
 
 /** No open row. A row that was given up while EC2 did not name it does not count. */
 function isStranger(seen: SeenInstance, row: TruthRow | undefined): boolean {
-  return row === undefined || (row.state === 'GONE' && !isOver(seen))
+  return row === undefined || (!mayCost(row.state) && !isOver(seen))
 }
 
 /** Its launch is ours. One that is over already is taken in only where it settles a launch without an answer. */
@@ -120,7 +121,7 @@ function bounded(world: TruthWorld, decisions: readonly TruthDecision[], unheard
 
 function implausible(world: TruthWorld, unheardOf: number): string | null {
   if (world.listed === null) return null
-  const open = world.rows.filter((row) => row.state !== 'GONE').length
+  const open = world.rows.filter((row) => mayCost(row.state)).length
   if (world.openBefore !== null && open * 2 < world.openBefore) return `the database shows ${open} open instances where ${world.openBefore} were before, and none of the missing is known to have gone`
   if (unheardOf >= ORPHANS_MANY && unheardOf > open) return `EC2 lists ${unheardOf} running instances of this cluster that the database does not know, and it knows ${open}`
   return null

@@ -1,6 +1,5 @@
 import { sql } from 'kysely'
 import { cleanText } from './clean.ts'
-import type { Db } from './db.ts'
 import type { Tx } from './leader.ts'
 
 /** What a person must know until it is over. Returns whether it is new: then an event goes with it. */
@@ -14,11 +13,4 @@ export async function raiseAlarm(tx: Tx, key: string, text: string): Promise<boo
 export async function clearAlarm(tx: Tx, key: string): Promise<boolean> {
   const result = await tx.deleteFrom('alarms').where('key', '=', key).executeTakeFirst()
   return result.numDeletedRows > 0n
-}
-
-/** While the alarm of this key is on, too many agents are silent at once: nobody is lost and nothing is terminated. */
-const BRAKE = 'brake'
-
-export async function brakeIsOn(db: Db): Promise<boolean> {
-  return (await db.selectFrom('alarms').select('key').where('key', '=', BRAKE).executeTakeFirst()) !== undefined
 }
