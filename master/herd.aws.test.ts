@@ -15,7 +15,7 @@ import { freePort, NATS_SERVER, openNatsRig, type NatsRig } from './identity/nat
 import { drained, exit, experimentConfig, hash, inventory, numbered, quietLog, state } from './loops/rig.ts'
 import type { People } from './people.ts'
 import { freshDb, PG_ADMIN_URL, type FreshDb } from './store/fresh-db.ts'
-import { listInstances } from './store/queries/instances.ts'
+import { listInstances } from './store/queries/herd.ts'
 
 const endpoint = process.env['DROVER_TEST_AWS_ENDPOINT'] ?? ''
 if (endpoint === '') console.warn('herd.aws.test.ts skipped: DROVER_TEST_AWS_ENDPOINT is not set')
@@ -91,7 +91,7 @@ describe.skipIf(endpoint === '' || !PG_ADMIN_URL || !NATS_SERVER)('an instance, 
     }
     throw new Error(`it did not come about in 20 s; events: ${JSON.stringify(await fresh.db.selectFrom('events').select('text').execute())}`)
   }
-  const instance = async () => (await listInstances(fresh.db, { pool: 'gpu', limit: 10 }))[0]
+  const instance = async () => (await listInstances(fresh.db, { pool: 'gpu', includeGone: true, limit: 10, offset: 0 })).instances[0]
 
   test('launched, enrolled by its own token alone, ready, at work, idle, drained, gone', async () => {
     const { trialId } = await deps.commands.createExperiment({ config: experimentConfig({ resources: { slots_per_trial: 1, resource_pool: 'gpu', priority: null, shm_size: null } }), originalConfig: '', context: null, ownerId: 1, projectId: 1, parentId: null, activate: true })
@@ -113,7 +113,7 @@ describe.skipIf(endpoint === '' || !PG_ADMIN_URL || !NATS_SERVER)('an instance, 
     const known: Inventory = { ...inventory(1), instanceId: id }
     const beat = async (over: Partial<Heartbeat> = {}): Promise<HeartbeatReply> =>
       (await open.request(heartbeatSubject(id), JSON.stringify({ v: 1, inc: 1, store: null, have: 0, inventoryHash: hash(1), outbox: 0, ...over }), { timeout: 4_000 })).json()
-    await until(async () => (await beat({ inventory: known })).kind === 'desired' && (await instance())?.live.includes(alloc) === true)
+    await until(async () => (await beat({ inventory: known })).kind === 'desired' && (await instance())?.live.some((one) => one.id === alloc) === true)
     await until(async () => (await instance())?.state === 'READY')
 
     const events = numbered(1, [state(alloc, 'RUNNING'), exit(alloc, 'completed'), drained(alloc)])
