@@ -162,6 +162,31 @@ describe.skipIf(!PG_ADMIN_URL)('lost agents', () => {
     expect(await applyLoss(deps, deps.leaderEpoch() ?? 0, deps.hearing(), lose)).toBe(true)
   })
 
+  test('a placement that is committed while the loss waits for its lock is lost with the rest, not forgotten', async () => {
+    await addAgent(rig, 'a1', 2)
+    await addInstance(rig, 'a1', 'GONE')
+    const first = await submit(rig)
+    await schedulePass(rig.deps)
+    const second = await submit(rig)
+    const [begun, gate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    const placing = rig.db.transaction().execute(async (tx) => {
+      await tx.selectFrom('agents').select('id').where('id', '=', 'a1').forUpdate().execute()
+      begun.resolve()
+      await gate.promise
+      const { spec_digest } = await tx.selectFrom('allocation_members').select('spec_digest').executeTakeFirstOrThrow()
+      await tx.insertInto('allocation_members').values({ allocation_id: second.alloc, rank: 0, agent_id: 'a1', slot_ids: '["cpu1"]', spec_digest, state: 'ASSIGNED' }).execute()
+      await tx.updateTable('allocations').set({ state: 'ASSIGNED' }).where('id', '=', second.alloc).execute()
+    })
+    await begun.promise
+    const losing = lose()
+    await new Promise((resolve) => setTimeout(resolve, 150))
+    gate.resolve()
+    await Promise.all([placing, losing])
+    expect((await agent('a1')).lost_at).toBeNull()
+    await lose()
+    expect([await allocation(first.alloc), await allocation(second.alloc)]).toMatchObject([{ state: 'DRAINING', exit_kind: 'lost' }, { state: 'DRAINING', exit_kind: 'lost' }])
+  })
+
   describe('the brake (F45)', () => {
     const ids = ['a1', 'a2', 'a3', 'a4']
     beforeEach(async () => {
