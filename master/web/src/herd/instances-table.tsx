@@ -53,7 +53,7 @@ function Row({ instance, now }: { instance: ApiInstance; now: number }): ReactNo
   return (
     <Table.Tr data-instance={instance.id}>
       <Table.Td>
-        <Link className="link mono" to="/cluster" search={{ instance: instance.id }} resetScroll={false}>{neutralise(instance.id)}</Link>
+        <Link className="link mono nowrap" to="/cluster" search={{ instance: instance.id }} resetScroll={false}>{neutralise(instance.id)}</Link>
         <Text size="xs" className="quiet">{neutralise(instance.type)}, {formatCount(instance.slots)} {instance.slots === 1 ? 'slot' : 'slots'}</Text>
       </Table.Td>
       <Table.Td>
@@ -61,7 +61,7 @@ function Row({ instance, now }: { instance: ApiInstance; now: number }): ReactNo
       </Table.Td>
       <Table.Td>
         <Text size="sm">{neutralise(instance.zone)}</Text>
-        <Text size="xs" className="quiet">{neutralise(instance.market)}, pool {neutralise(instance.pool)}</Text>
+        <Text size="xs" className="quiet nowrap">{neutralise(instance.market)}, pool {neutralise(instance.pool)}</Text>
       </Table.Td>
       <Table.Td className="numbers"><Text size="sm" className="numbers" title={instance.launchedAt}>{formatDuration(Math.max(0, end - Date.parse(instance.launchedAt)))}</Text></Table.Td>
       <Table.Td className="numbers" ta="right">{instance.perHour === null ? <span className="quiet">unknown</span> : instance.perHour.toFixed(3)}</Table.Td>
