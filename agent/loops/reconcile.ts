@@ -9,6 +9,7 @@ import { loadWorld, type ContainerView } from './world.ts'
 export interface ReconcileDeps {
   context: StepContext
   desired: () => readonly Desired[]
+  retiring: () => boolean
   view: ContainerView
   /** what the agent holds may have changed */
   onStep: () => void
@@ -22,7 +23,7 @@ const SWEEP_MS = 1_000
  * Load the world, plan, carry out. One step an allocation at a time, those of different allocations side by side, slow
  * ones never in the way. Ends when `signal` aborted and every step has come back.
  */
-export function startReconcile(deps: ReconcileDeps): Loop {
+export function startReconcile(deps: ReconcileDeps): Loop & { underWay(): number } {
   const { context, view } = deps
   let dirty = true
   let timed = false
@@ -36,7 +37,7 @@ export function startReconcile(deps: ReconcileDeps): Loop {
     dirty = true
     loop.wake()
   }
-  return { wake, ended: loop.ended.then(() => runner.settled()) }
+  return { wake, underWay: () => runner.underWay().size, ended: loop.ended.then(() => runner.settled()) }
 
   async function pass(): Promise<void> {
     // the sweep costs nothing while nothing has changed and no deadline runs
@@ -45,7 +46,7 @@ export function startReconcile(deps: ReconcileDeps): Loop {
     try {
       const desired = deps.desired()
       context.refused.keepOnly(new Set(desired.map((want) => want.alloc)))
-      const world = await loadWorld(context, desired, runner.underWay(), view)
+      const world = await loadWorld(context, desired, deps.retiring, runner.underWay(), view)
       timed = hasDeadline(world) || runner.hasPauses()
       for (const step of plan(world)) runner.take(step)
     } catch (error) {

@@ -139,7 +139,7 @@ function startLife(parts: { dir: string; clusterId: string; docker: Docker; blob
     },
   }
   const view = openContainerView(parts.docker)
-  const loop = startReconcile({ context, desired: parts.desired, view, onStep: () => undefined, random: Math.random, signal: stop.signal })
+  const loop = startReconcile({ context, desired: parts.desired, retiring: () => false, view, onStep: () => undefined, random: Math.random, signal: stop.signal })
   const watching = watchDocker({ ...common, docker: parts.docker, onChange: () => {
     view.markStale()
     loop.wake()

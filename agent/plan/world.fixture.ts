@@ -43,5 +43,5 @@ export function aWorld(change: Partial<World> = {}): World {
     const id = parseAllocationId(alloc)
     if (id !== null) highestEpoch.set(id.task, Math.max(id.epoch, highestEpoch.get(id.task) ?? 0))
   }
-  return { now: 1_000_000, desired: [], rows, containers: [], busy: new Map(), attached: new Set(), imageReady: new Set(), refused: new Set(), highestEpoch, ...change }
+  return { now: 1_000_000, desired: [], retiring: false, rows, containers: [], busy: new Map(), attached: new Set(), imageReady: new Set(), refused: new Set(), highestEpoch, ...change }
 }
