@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { notFound, Refusal } from './errors.ts'
-import { filtersOf, listAt, passes, withFilters, type Filter } from './form.ts'
+import { filtersOf, listAt, passes, withFilters, type Filter, type Form } from './form.ts'
 import { CAUSES, idOf, itemsOf, stateXml, tellState, type Cause, type StateName } from './life.ts'
 import { formOf, MotoError, type Answer } from './moto.ts'
 import { childrenOf, find, parseXml, printXml, put, textAt, without, xml, type Xml, type XmlDocument } from './xml.ts'
@@ -61,7 +61,7 @@ export async function describeInstances(world: World, { form, region }: Call): P
   const { frozen, frozenById } = world.lists
   const lost = ids.filter((id) => isUnknown(world, id) || (frozen && frozenById && world.lives.has(id) && !frozen.has(id)))
   if (lost.length > 0) throw notFound(lost)
-  const size = Math.min(Number(form.entries.get('MaxResults') ?? Infinity), world.settings.pageSize ?? Infinity)
+  const size = Math.min(askedSize(form, ids.length > 0), world.settings.pageSize ?? Infinity)
   const token = form.entries.get('NextToken')
   const filters = filtersOf(form)
   const own = filters.filter((filter) => filter.name in OWN_FILTERS)
@@ -69,6 +69,14 @@ export async function describeInstances(world: World, { form, region }: Call): P
   const pages = token === undefined ? told(world, reservations, own, ids.length > 0) : world.lists.pages.get(token)
   if (!pages) throw new Refusal({ code: 'InvalidParameterValue', status: 400, message: 'Unable to parse pagination token' })
   return page(world, document, pages, ids.length > 0 ? Infinity : size)
+}
+
+function askedSize(form: Form, byId: boolean): number {
+  const text = form.entries.get('MaxResults')
+  if (text === undefined) return Infinity
+  if (byId) throw new Refusal({ code: 'InvalidParameterCombination', status: 400, message: 'The parameter instancesSet cannot be used with the parameter maxResults' })
+  if (Number(text) >= 5 && Number(text) <= 1000) return Number(text)
+  throw new Refusal({ code: 'InvalidParameterValue', status: 400, message: `Value ( ${text} ) for parameter maxResults is invalid. Expecting a value between 5 and 1000.` })
 }
 
 /** What EC2 tells of moto's reservations now: states, freshness, filters. */

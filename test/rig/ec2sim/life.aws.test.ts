@@ -128,6 +128,8 @@ describe.skipIf(missing !== null)('the life of instances in ec2sim', () => {
     expect(seen.flat()).toEqual(ids)
     sim.settings.pageSize = null
     expect(idsOf(await list(ec2, { MaxResults: 5 }))).toEqual(ids.slice(0, 5))
+    expect(await errorOf(list(ec2, { MaxResults: 4 }))).toMatchObject({ code: 'InvalidParameterValue', message: 'Value ( 4 ) for parameter maxResults is invalid. Expecting a value between 5 and 1000.' })
+    expect((await errorOf(list(ec2, { MaxResults: 5, InstanceIds: ids }))).code).toBe('InvalidParameterCombination')
     expect((await errorOf(list(ec2, { NextToken: 'stale' }))).code).toBe('InvalidParameterValue')
   })
 
