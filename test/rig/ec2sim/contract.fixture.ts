@@ -2,6 +2,7 @@ import {
   DescribeInstancesCommand, EC2Client, RunInstancesCommand, TerminateInstancesCommand,
   type DescribeInstancesCommandInput, type Instance, type InstanceStateChange, type RunInstancesCommandInput, type RunInstancesCommandOutput,
 } from '@aws-sdk/client-ec2'
+import type { Clock } from '../../../protocol/kit/clock.ts'
 import { missingMoto, startMoto, type OwnMoto } from '../moto.ts'
 import { startEc2Sim } from './ec2sim.ts'
 import type { Ec2Sim } from './door.ts'
@@ -16,6 +17,8 @@ export interface Bench {
   sim: Ec2Sim
   ec2: EC2Client
   behind: EC2Client
+  /** of the simulator: stands still but for `pass` */
+  clock: HandClock
   close(): Promise<void>
 }
 
@@ -26,11 +29,12 @@ export function clientOf(endpoint: string): EC2Client {
 /** On an empty moto. */
 export async function openBench(moto: OwnMoto): Promise<Bench> {
   await moto.reset()
-  const sim = await startEc2Sim({ moto: moto.url })
+  const clock = handClock()
+  const sim = await startEc2Sim({ moto: moto.url, clock })
   const ec2 = clientOf(sim.url)
   const behind = clientOf(moto.url)
   return {
-    sim, ec2, behind,
+    sim, ec2, behind, clock,
     async close() {
       ec2.destroy()
       behind.destroy()
@@ -40,6 +44,32 @@ export async function openBench(moto: OwnMoto): Promise<Bench> {
 }
 
 export { startMoto, type OwnMoto }
+
+export interface HandClock extends Clock {
+  pass(ms: number): void
+  /** how many sleep */
+  sleepers(): number
+}
+
+function handClock(): HandClock {
+  let at = 0
+  const sleepers = new Set<{ until: number; wake: () => void }>()
+  return {
+    wallMs: () => Date.now(),
+    monotonicMs: () => at,
+    sleepers: () => sleepers.size,
+    sleep: (ms, signal) => new Promise((resolve) => {
+      if (ms <= 0 || signal.aborted) return resolve()
+      const one = { until: at + ms, wake: () => (sleepers.delete(one), resolve()) }
+      sleepers.add(one)
+      signal.addEventListener('abort', one.wake, { once: true })
+    }),
+    pass(ms) {
+      at += ms
+      for (const one of sleepers) if (one.until <= at) one.wake()
+    },
+  }
+}
 
 export function run(ec2: EC2Client, input: Partial<RunInstancesCommandInput> = {}): Promise<RunInstancesCommandOutput> {
   return ec2.send(new RunInstancesCommand({ ImageId: IMAGE, InstanceType: 'c5.large', MinCount: 1, MaxCount: 1, ...input }))

@@ -17,12 +17,12 @@ describe.skipIf(missing !== null)('RunInstances through ec2sim', () => {
   afterEach(() => bench.close())
 
   test('the same token and parameters give the same reservation, its states as they are now', async () => {
-    const { ec2, sim, behind } = bench
+    const { ec2, sim, behind, clock } = bench
     sim.settings.pendingMs = 200
     const ask = { ClientToken: 'once', MaxCount: 2, MinCount: 2 }
     const first = await run(ec2, ask)
     expect(first.Instances?.map((one) => one.State?.Name)).toEqual(['pending', 'pending'])
-    await new Promise((resolve) => setTimeout(resolve, 250))
+    clock.pass(200)
     const second = await run(ec2, ask)
     expect(second.ReservationId).toBe(first.ReservationId)
     expect(idsOf(second.Instances)).toEqual(idsOf(first.Instances))

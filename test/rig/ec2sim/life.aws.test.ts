@@ -14,21 +14,22 @@ describe.skipIf(missing !== null)('the life of instances in ec2sim', () => {
   beforeEach(async () => void (bench = await openBench(moto)))
   afterEach(() => bench.close())
 
-  const becomes = (id: string, state: string): Promise<void> => until(`${id} is ${state}`, 5_000, async () => (await stateOf(bench.ec2, id)) === state)
-
   test('pending, running, shutting-down, terminated; filters see the same states', async () => {
-    const { ec2, sim } = bench
+    const { ec2, sim, clock } = bench
     Object.assign(sim.settings, { pendingMs: 500, shuttingDownMs: 500 })
     const id = await runOne(ec2)
     const having = async (state: string): Promise<string[]> => idsOf(await list(ec2, { Filters: [{ Name: 'instance-state-name', Values: [state] }] }))
     expect(await stateOf(ec2, id)).toBe('pending')
     expect([await having('pending'), await having('running')]).toEqual([[id], []])
-    await becomes(id, 'running')
+    clock.pass(499)
+    expect(await stateOf(ec2, id)).toBe('pending')
+    clock.pass(1)
     expect([await having('pending'), await having('runn*')]).toEqual([[], [id]])
     expect(await terminate(ec2, id)).toMatchObject([{ InstanceId: id, PreviousState: { Name: 'running', Code: 16 }, CurrentState: { Name: 'shutting-down', Code: 32 } }])
     expect(await stateOf(ec2, id)).toBe('shutting-down')
+    clock.pass(499)
     expect(await terminate(ec2, id)).toMatchObject([{ PreviousState: { Name: 'shutting-down' }, CurrentState: { Name: 'shutting-down' } }])
-    await becomes(id, 'terminated')
+    clock.pass(1)
     expect(await terminate(ec2, id)).toMatchObject([{ PreviousState: { Name: 'terminated' }, CurrentState: { Name: 'terminated' } }])
     const [gone] = await list(ec2)
     expect(gone).toMatchObject({ InstanceId: id, State: { Code: 48 }, StateReason: { Code: 'Client.UserInitiatedShutdown' } })
@@ -43,12 +44,15 @@ describe.skipIf(missing !== null)('the life of instances in ec2sim', () => {
   })
 
   test('a terminated instance is forgotten after a while, if told so', async () => {
-    const { ec2, sim } = bench
+    const { ec2, sim, clock } = bench
     sim.settings.forgetAfterMs = 200
     const [id, other] = [await runOne(ec2), await runOne(ec2)]
     await terminate(ec2, id)
     expect(await stateOf(ec2, id)).toBe('terminated')
-    await until('it is forgotten', 3_000, async () => idsOf(await list(ec2)).join() === other)
+    clock.pass(199)
+    expect(idsOf(await list(ec2))).toEqual([id, other])
+    clock.pass(1)
+    expect(idsOf(await list(ec2))).toEqual([other])
     expect(await errorOf(stateOf(ec2, id))).toEqual({ code: 'InvalidInstanceID.NotFound', status: 400, message: `The instance ID '${id}' does not exist` })
     expect((await errorOf(terminate(ec2, id))).code).toBe('InvalidInstanceID.NotFound')
   })
@@ -76,7 +80,7 @@ describe.skipIf(missing !== null)('the life of instances in ec2sim', () => {
   })
 
   test('new instances are hidden from lists and from calls by id', async () => {
-    const { ec2, sim } = bench
+    const { ec2, sim, clock } = bench
     sim.settings.hideNewMs = 700
     const id = await runOne(ec2)
     expect(await list(ec2)).toEqual([])
@@ -84,7 +88,8 @@ describe.skipIf(missing !== null)('the life of instances in ec2sim', () => {
     expect((await errorOf(terminate(ec2, id))).code).toBe('InvalidInstanceID.NotFound')
     expect((await errorOf(ec2.send(new CreateTagsCommand({ Resources: [id], Tags: [{ Key: 'a', Value: 'b' }] })))).code).toBe('InvalidInstanceID.NotFound')
     expect((await sim.instances()).map((one) => [one.id, one.state])).toEqual([[id, 'running']])
-    await becomes(id, 'running')
+    clock.pass(700)
+    expect(await stateOf(ec2, id)).toBe('running')
     expect(idsOf(await list(ec2))).toEqual([id])
   })
 
@@ -143,16 +148,18 @@ describe.skipIf(missing !== null)('the life of instances in ec2sim', () => {
   })
 
   test('spot interruption: notice, then taken; a recommendation is only a notice', async () => {
-    const { ec2, sim } = bench
+    const { ec2, sim, clock } = bench
     const id = await runOne(ec2, { InstanceMarketOptions: { MarketType: 'spot' } })
     const heard: Notice[] = []
     const forget = sim.onNotice((notice) => heard.push(notice))
     sim.rebalance(id)
-    sim.interrupt(id, { noticeMs: 300 })
+    sim.interrupt(id, { noticeMs: 120_000 })
     expect(heard.map((notice) => [notice.instance, notice.kind])).toEqual([[id, 'rebalance'], [id, 'spot']])
-    expect(heard[1]?.at.getTime()).toBeGreaterThan(Date.now())
+    expect(heard[1]?.at.getTime()).toBeGreaterThan(Date.now() + 60_000)
+    clock.pass(119_999)
     expect(await stateOf(ec2, id)).toBe('running')
-    await becomes(id, 'terminated')
+    clock.pass(1)
+    await until('it is taken', 10_000, async () => (await stateOf(ec2, id)) === 'terminated')
     expect((await list(ec2))[0]?.StateReason).toEqual({ Code: 'Server.SpotInstanceTermination', Message: 'Server.SpotInstanceTermination: Instance terminated due to Spot interruption' })
     forget()
     sim.rebalance(id)
