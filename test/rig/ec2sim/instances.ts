@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { notFound, Refusal } from './errors.ts'
 import { filtersOf, listAt, passes, withFilters, type Filter, type Form } from './form.ts'
 import { CAUSES, idOf, itemsOf, stateXml, tellState, type Cause, type StateName } from './life.ts'
-import { formOf, MotoError, type Answer } from './moto.ts'
+import { formOf, type Answer } from './moto.ts'
 import { childrenOf, find, parseXml, printXml, put, textAt, without, xml, type Xml, type XmlDocument } from './xml.ts'
 import { isUnknown, lifeOf, now, type Call, type World } from './world.ts'
 
@@ -22,7 +22,7 @@ export interface SimInstance {
 
 /** Every instance that moto knows in the region, in the order of launch. */
 export async function truth(world: World, region: string, ids: readonly string[] = []): Promise<SimInstance[]> {
-  const form = formOf('DescribeInstances', Object.fromEntries(ids.map((id, i) => [`InstanceId.${i + 1}`, id])))
+  const form = formOf('DescribeInstances', numbered(ids))
   const { reservations } = await world.moto.reservations(form, region)
   return reservations.flatMap(itemsOf).map((item) => {
     const state = tell(world, item)
@@ -128,26 +128,32 @@ export async function terminateInstances(world: World, { form, region }: Call): 
   return end(world, region, ids, CAUSES.user, form.entries.get('DryRun') === 'true')
 }
 
-/** Ends them in moto, and slowly here. */
+/** Ends them in moto, and slowly here. moto stumbles over an instance that it ended before: it is asked for the others only. */
 export async function end(world: World, region: string, ids: readonly string[], cause: Cause, dry = false): Promise<Answer> {
-  const form = formOf('TerminateInstances', { ...Object.fromEntries(ids.map((id, i) => [`InstanceId.${i + 1}`, id])), ...(dry ? { DryRun: 'true' } : {}) })
-  const before = await truth(world, region, ids).catch((error: unknown) => {
-    if (error instanceof MotoError) return []
-    throw error
-  })
-  const answer = await world.moto.send(form, region)
+  const before = new Map((await truth(world, region, ids)).map(({ id, state }) => [id, state]))
+  const isEnded = (id: string): boolean => before.get(id) === 'terminated' || (world.lives.get(id)?.endedAt ?? null) !== null
+  const open = ids.filter((id) => !isEnded(id))
+  const answer = open.length === 0 ? nothingEnded() : await world.moto.send(formOf('TerminateInstances', { ...numbered(open), ...(dry ? { DryRun: 'true' } : {}) }), region)
   if (answer.status !== 200) return answer
   const at = now(world)
-  for (const { id, state } of before) {
-    const life = lifeOf(world, id, region)
-    if (life.endedAt !== null || state === 'terminated') continue
-    Object.assign(life, { endedAt: at, seenEndedAt: at, terminatedAt: at + world.settings.shuttingDownMs, cause })
-  }
+  for (const id of open) Object.assign(lifeOf(world, id, region), { endedAt: at, seenEndedAt: at, terminatedAt: at + world.settings.shuttingDownMs, cause })
   const document = parseXml(answer.body)
-  for (const item of itemsOf(document.root)) {
-    const was = before.find(({ id }) => id === idOf(item))?.state
-    if (was) put(item, stateXml('previousState', was))
+  const told = new Map(itemsOf(document.root).map((item) => [idOf(item), item]))
+  const items = [...before].map(([id, was]) => {
+    const item = told.get(id) ?? xml('item', [xml('currentState'), xml('instanceId', id), xml('previousState')])
+    put(item, stateXml('previousState', was))
     put(item, stateXml('currentState', was === 'terminated' ? 'terminated' : 'shutting-down'))
-  }
+    return item
+  })
+  put(document.root, xml('instancesSet', items))
   return { ...answer, body: printXml(document) }
+}
+
+function nothingEnded(): Answer {
+  const body = `<?xml version="1.0" encoding="utf-8"?>\n<TerminateInstancesResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15"><instancesSet/><requestId>${randomUUID()}</requestId></TerminateInstancesResponse>`
+  return { status: 200, headers: { 'content-type': 'text/xml' }, body }
+}
+
+function numbered(ids: readonly string[]): Record<string, string> {
+  return Object.fromEntries(ids.map((id, i) => [`InstanceId.${i + 1}`, id]))
 }

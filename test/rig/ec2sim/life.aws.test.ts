@@ -1,4 +1,4 @@
-import { CreateTagsCommand, DescribeInstancesCommand, DescribeSpotPriceHistoryCommand, GetConsoleOutputCommand, RunInstancesCommand, type DescribeSpotPriceHistoryCommandInput } from '@aws-sdk/client-ec2'
+import { CreateTagsCommand, DescribeInstancesCommand, DescribeSubnetsCommand, DescribeSpotPriceHistoryCommand, GetConsoleOutputCommand, RunInstancesCommand, type DescribeSpotPriceHistoryCommandInput } from '@aws-sdk/client-ec2'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { until } from '../processes.ts'
 import type { Notice } from './door.ts'
@@ -35,6 +35,17 @@ describe.skipIf(missing !== null)('the life of instances in ec2sim', () => {
     expect(gone).toMatchObject({ InstanceId: id, State: { Code: 48 }, StateReason: { Code: 'Client.UserInitiatedShutdown' } })
     expect(gone?.StateTransitionReason).toMatch(/^User initiated \(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d GMT\)$/)
     expect([gone?.PrivateIpAddress, gone?.SubnetId]).toEqual([undefined, undefined])
+  })
+
+  test('ended instances may be ended again, with a network interface and beside others', async () => {
+    const { ec2 } = bench
+    const { Subnets } = await ec2.send(new DescribeSubnetsCommand({}))
+    const card = { NetworkInterfaces: [{ DeviceIndex: 0, SubnetId: Subnets?.[0]?.SubnetId, DeleteOnTermination: true }] }
+    const [one, two] = [await runOne(ec2, card), await runOne(ec2, card)]
+    await terminate(ec2, one)
+    const states = (await terminate(ec2, one, two)).map((change) => [change.InstanceId, change.PreviousState?.Name, change.CurrentState?.Name])
+    expect(states.toSorted()).toEqual([[one, 'terminated', 'terminated'], [two, 'running', 'shutting-down']].toSorted())
+    expect(await terminate(ec2, two)).toMatchObject([{ InstanceId: two, CurrentState: { Name: 'terminated', Code: 48 } }])
   })
 
   test('one unknown id, and TerminateInstances ends nothing', async () => {
