@@ -1,7 +1,7 @@
 import type { Clock } from '../protocol/kit/clock.ts'
 import type { Log } from '../protocol/kit/log.ts'
 import type { AgentConfig } from './config.ts'
-import { connectDocker } from './docker/engine.ts'
+import { liveContainers } from './docker/live-containers.ts'
 import { openImds } from './host/imds.ts'
 import { runStartupScript } from './host/startup-script.ts'
 import { openUptime } from './host/uptime.ts'
@@ -34,8 +34,7 @@ export async function beginEc2Life(deps: Ec2LifeDeps): Promise<Ec2Life> {
   const { config, journal, signal, ...common } = deps
   const { ec2, dockerHost, agentId, stateDir } = config
   if (ec2 === null) return ELSEWHERE
-  const docker = connectDocker({ dockerHost, clusterId: null, agentId })
-  const deadMan = await startDeadMan({ ...common, signal, limitMs: ec2.deadmanMs, poweroffCommand: ec2.poweroffCommand, docker, journal, uptime: openUptime() })
+  const deadMan = await startDeadMan({ ...common, signal, limitMs: ec2.deadmanMs, poweroffCommand: ec2.poweroffCommand, listLive: liveContainers({ dockerHost, agentId }), journal, uptime: openUptime() })
   if (ec2.startupScript !== null) await runStartupScript({ ...common, signal, script: ec2.startupScript, instanceId: ec2.instanceId, stateDir })
   const notices = startNotices({ ...common, signal, imds: openImds({ endpoint: ec2.metadataUrl, clock: deps.clock }), journal })
   return { answered: deadMan.answered, ended: Promise.all([deadMan.ended, notices.ended]) }

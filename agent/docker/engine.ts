@@ -10,10 +10,10 @@ import { pullImage } from './pull.ts'
 import { unframe } from './unframe.ts'
 import { watchEvents } from './watch.ts'
 
-/** The only importer of dockerode. Sees the containers of this agent in this cluster (null: in any), no others. */
-export function connectDocker(options: { dockerHost: string; clusterId: string | null; agentId: string }): Docker {
+/** The only importer of dockerode. Sees the containers of this agent in this cluster, no others. */
+export function connectDocker(options: { dockerHost: string; clusterId: string; agentId: string }): Docker {
   const client = new Dockerode({ socketPath: options.dockerHost.replace(/^unix:\/\//, '') })
-  const mine = [`${LABELS.agent}=${options.agentId}`, ...(options.clusterId === null ? [] : [`${LABELS.cluster}=${options.clusterId}`])]
+  const mine = [`${LABELS.agent}=${options.agentId}`, `${LABELS.cluster}=${options.clusterId}`]
   return {
     info: async () => {
       const info = (await callDocker('info', () => client.info())) as { ServerVersion?: string; DockerRootDir?: string }

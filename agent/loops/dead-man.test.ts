@@ -5,8 +5,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { realClock, type Clock } from '../../protocol/kit/clock.ts'
 import { DockerError } from '../docker/errors.ts'
 import { openJournal, type SqliteJournal } from '../journal/sqlite.ts'
-import type { ObservedContainer } from '../plan/world.ts'
-import { aContainer, aRow } from '../plan/world.fixture.ts'
+import { aRow } from '../plan/world.fixture.ts'
 import { startDeadMan, type DeadMan } from './dead-man.ts'
 import { silentLog } from './log.fixture.ts'
 import { until } from './rig.fixture.ts'
@@ -15,7 +14,7 @@ const MINUTE = 60_000
 const LIMIT = 60 * MINUTE
 let dir: string
 let journal: SqliteJournal
-let containers: ObservedContainer[] | null
+let live: string[] | null
 let now: number
 let bootId: string
 let looks: number
@@ -24,7 +23,7 @@ let life: { deadMan: DeadMan; stop: AbortController } | null
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), 'drover-dead-man-'))
   journal = openJournal(dir, () => undefined)
-  ;[containers, now, bootId, looks, life] = [[], 1_000_000, 'boot-1', 0, null]
+  ;[live, now, bootId, looks, life] = [[], 1_000_000, 'boot-1', 0, null]
 })
 afterEach(async () => {
   await end()
@@ -37,14 +36,14 @@ const clock: Clock = { ...realClock, sleep: (_ms, signal) => {
   looks += 1
   return realClock.sleep(5, signal)
 } }
-const docker = { list: async () => {
-  if (containers === null) throw new DockerError('unreachable', 'no engine')
-  return containers
-} }
+const listLive = async () => {
+  if (live === null) throw new DockerError('unreachable', 'no engine')
+  return live
+}
 async function begin(change: { limitMs?: number; command?: string } = {}) {
   const stop = new AbortController()
   const deadMan = await startDeadMan({
-    limitMs: change.limitMs ?? LIMIT, poweroffCommand: change.command ?? `printf x >>${dir}/off`, docker, journal, uptime: { get bootId() {
+    limitMs: change.limitMs ?? LIMIT, poweroffCommand: change.command ?? `printf x >>${dir}/off`, listLive, journal, uptime: { get bootId() {
       return bootId
     }, nowMs: () => now }, clock, random: () => 0, log: silentLog, signal: stop.signal,
   })
@@ -80,9 +79,9 @@ test('an hour without an answer and nothing here: the command runs, once, and th
 
 test('a live container keeps the machine, and what it leaves behind has a period of its own', async () => {
   await begin()
-  containers = [aContainer('running')]
+  live = ['drover-trial-1.1']
   for (let hour = 0; hour < 5; hour += 1) await pass(LIMIT)
-  containers = [aContainer('exited')]
+  live = []
   journal.putAllocation(aRow({ phase: 'exited' }))
   await pass(LIMIT)
   await pass(LIMIT - MINUTE)
@@ -93,7 +92,7 @@ test('a live container keeps the machine, and what it leaves behind has a period
 
 test('a Docker that does not answer: the journal decides', async () => {
   await begin()
-  containers = null
+  live = null
   journal.putAllocation(aRow({ phase: 'started' }))
   for (let hour = 0; hour < 5; hour += 1) await pass(LIMIT)
   expect(offs()).toBe(0)

@@ -3,19 +3,17 @@ import { Check } from 'typebox/value'
 import type { Clock } from '../../protocol/kit/clock.ts'
 import type { Log } from '../../protocol/kit/log.ts'
 import { startLoop, type Loop } from '../../protocol/kit/loop.ts'
-import type { Docker } from '../docker/door.ts'
 import { DockerError } from '../docker/errors.ts'
 import { runShell } from '../host/run-shell.ts'
 import type { Uptime } from '../host/uptime.ts'
 import type { Journal } from '../journal/door.ts'
 import { decideDeadMan } from '../plan/dead-man.ts'
-import type { ObservedContainer } from '../plan/world.ts'
 
 export interface DeadManDeps {
   limitMs: number
   poweroffCommand: string
-  /** must see the containers of every cluster that this agent was ever in */
-  docker: Pick<Docker, 'list'>
+  /** names of the containers that live, of every cluster that this agent was ever in */
+  listLive: () => Promise<readonly string[]>
   journal: Pick<Journal, 'getMeta' | 'setMeta' | 'allocations' | 'outbox'>
   uptime: Uptime
   clock: Clock
@@ -61,9 +59,9 @@ export async function startDeadMan(deps: DeadManDeps): Promise<DeadMan> {
   }
   const look = async (): Promise<void> => {
     if (deps.uptime.nowMs() - quietSince < sweepMs) return
-    const containers = await listOrNull(deps)
+    const live = await listOrNull(deps)
     const now = deps.uptime.nowMs()
-    const decision = decideDeadMan({ limitMs: deps.limitMs, quietMs: now - quietSince, containers, rows: deps.journal.allocations(), outbox: deps.journal.outbox.depth() })
+    const decision = decideDeadMan({ limitMs: deps.limitMs, quietMs: now - quietSince, live, rows: deps.journal.allocations(), outbox: deps.journal.outbox.depth() })
     if (decision.kind === 'stay') {
       if (decision.live) alive()
       return
@@ -90,9 +88,9 @@ function mark(deps: DeadManDeps, quietSince: number): void {
   deps.journal.setMeta(KEY, JSON.stringify({ bootId: deps.uptime.bootId, quietSince }))
 }
 
-async function listOrNull(deps: DeadManDeps): Promise<readonly ObservedContainer[] | null> {
+async function listOrNull(deps: DeadManDeps): Promise<readonly string[] | null> {
   try {
-    return await deps.docker.list()
+    return await deps.listLive()
   } catch (error) {
     if (!(error instanceof DockerError)) throw error
     deps.log.debug({ err: error }, 'Docker does not answer the dead-man switch')

@@ -46,7 +46,9 @@ export function startReconcile(deps: ReconcileDeps): Loop & { underWay(): number
     try {
       const desired = deps.desired()
       context.refused.keepOnly(new Set(desired.map((want) => want.alloc)))
-      const world = await loadWorld(context, desired, deps.retiring, runner.underWay(), view)
+      const loaded = await loadWorld(context, desired, runner.underWay(), view)
+      // read in the turn in which the steps are taken: what `isDrained` counts is then never behind the plan
+      const world = { ...loaded, retiring: deps.retiring() }
       timed = hasDeadline(world) || runner.hasPauses()
       for (const step of plan(world)) runner.take(step)
     } catch (error) {

@@ -58,6 +58,7 @@ export interface Rig {
   attendant: FakeAttendant
   blobs: Map<string, Buffer>
   want(spec: AllocationSpec, want: Desired['want']): void
+  retire(): void
   spec(change: Partial<AllocationSpec>): AllocationSpec
   events(): AgentEvent[]
   /** The steps under way come to their end, memory is gone; then a new life on the same disk. */
@@ -74,8 +75,8 @@ export function startRig(options: { dockerHost: string; image: string; wrapDocke
   const blobs = new Map<string, Buffer>()
   const plain = connectDocker({ dockerHost: options.dockerHost, clusterId, agentId: 'rig' })
   const docker = options.wrapDocker?.(plain) ?? plain
-  const state = { desired: [] as Desired[], attendant: fakeAttendant() }
-  const begin = (): Life => startLife({ dir, clusterId, docker, blobs, attendant: state.attendant, desired: () => state.desired })
+  const state = { desired: [] as Desired[], retiring: false, attendant: fakeAttendant() }
+  const begin = (): Life => startLife({ dir, clusterId, docker, blobs, attendant: state.attendant, desired: () => state.desired, retiring: () => state.retiring })
   let life = begin()
   return {
     dir, clusterId, docker, blobs,
@@ -94,6 +95,10 @@ export function startRig(options: { dockerHost: string; image: string; wrapDocke
       const digest = createHash('sha256').update(bytes).digest('hex')
       blobs.set(digest, bytes)
       state.desired = [...state.desired.filter((one) => one.alloc !== spec.alloc), { alloc: spec.alloc, want, ...(want === 'discard' ? {} : { spec: digest }) }]
+      life.wake()
+    },
+    retire: () => {
+      state.retiring = true
       life.wake()
     },
     events: () => life.journal.outbox.after(0, 10_000),
@@ -122,7 +127,7 @@ interface Life {
   abandon(): void
 }
 
-function startLife(parts: { dir: string; clusterId: string; docker: Docker; blobs: Map<string, Buffer>; attendant: Attendant; desired: () => Desired[] }): Life {
+function startLife(parts: { dir: string; clusterId: string; docker: Docker; blobs: Map<string, Buffer>; attendant: Attendant; desired: () => Desired[]; retiring: () => boolean }): Life {
   const stop = new AbortController()
   const journal = openJournal(parts.dir, () => undefined)
   const common = { clock: realClock, random: Math.random, log: silentLog, signal: stop.signal }
@@ -139,7 +144,7 @@ function startLife(parts: { dir: string; clusterId: string; docker: Docker; blob
     },
   }
   const view = openContainerView(parts.docker)
-  const loop = startReconcile({ context, desired: parts.desired, retiring: () => false, view, onStep: () => undefined, random: Math.random, signal: stop.signal })
+  const loop = startReconcile({ context, desired: parts.desired, retiring: parts.retiring, view, onStep: () => undefined, random: Math.random, signal: stop.signal })
   const watching = watchDocker({ ...common, docker: parts.docker, onChange: () => {
     view.markStale()
     loop.wake()

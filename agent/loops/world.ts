@@ -41,8 +41,8 @@ export function openContainerView(docker: Pick<Docker, 'list'>): ContainerView {
   }
 }
 
-/** `retiring` is read last, in the same turn in which the plan is made: see `isDrained`. One snapshot. Rows and `busy` first, containers after them: a row is then never newer than the list (see World). */
-export async function loadWorld(context: StepContext, desired: readonly Desired[], retiring: () => boolean, under: ReadonlyMap<string, StepKind>, view: ContainerView): Promise<World> {
+/** One snapshot. Rows and `busy` first, containers after them: a row is then never newer than the list (see World). */
+export async function loadWorld(context: StepContext, desired: readonly Desired[], under: ReadonlyMap<string, StepKind>, view: ContainerView): Promise<Omit<World, 'retiring'>> {
   const busy = new Map(under)
   const rows = context.journal.allocations()
   const highestEpoch = new Map<string, number>()
@@ -52,5 +52,5 @@ export async function loadWorld(context: StepContext, desired: readonly Desired[
   }
   const [attached, imageReady, refused] = [new Set(context.attached), new Set(context.imageReady), new Set(context.refused.all())]
   const containers = await view.fresh(context.clock.monotonicMs())
-  return { now: context.clock.wallMs(), desired, retiring: retiring(), rows, containers, busy, attached, imageReady, refused, highestEpoch }
+  return { now: context.clock.wallMs(), desired, rows, containers, busy, attached, imageReady, refused, highestEpoch }
 }

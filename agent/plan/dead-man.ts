@@ -1,5 +1,4 @@
 import type { AllocationRow } from './row.ts'
-import type { ObservedContainer } from './world.ts'
 
 /** What decides whether a machine that nobody asks for any more switches itself off. Milliseconds. */
 export interface DeadManWorld {
@@ -7,8 +6,8 @@ export interface DeadManWorld {
   limitMs: number
   /** since the newest of: the master answered a heartbeat; a container of this agent was seen alive; the agent was first started here */
   quietMs: number
-  /** null: Docker does not answer, so the journal's word counts */
-  containers: readonly ObservedContainer[] | null
+  /** names of this agent's containers that live; null: Docker does not answer, so the journal's word counts */
+  live: readonly string[] | null
   rows: readonly AllocationRow[]
   outbox: number
 }
@@ -24,8 +23,8 @@ const MAY_LIVE: readonly AllocationRow['phase'][] = ['created', 'started']
  */
 export function decideDeadMan(world: DeadManWorld): DeadManDecision {
   if (world.limitMs === 0) return { kind: 'stay', live: false, reason: 'the dead-man switch is off' }
-  const live = liveOf(world)
-  if (live !== null) return { kind: 'stay', live: true, reason: live }
+  const living = livingOf(world)
+  if (living !== null) return { kind: 'stay', live: true, reason: living }
   if (world.quietMs < world.limitMs) return { kind: 'stay', live: false, reason: `the master answered, or a container lived, ${minutes(world.quietMs)} min ago` }
   const left = leftOf(world)
   const silence = `no master has answered and no container has lived for ${minutes(world.quietMs)} min`
@@ -35,16 +34,16 @@ export function decideDeadMan(world: DeadManWorld): DeadManDecision {
 }
 
 /** Why something may be alive; null when nothing is. */
-function liveOf({ containers, rows }: DeadManWorld): string | null {
-  const running = containers?.find((container) => container.status === 'running')
-  if (running !== undefined) return `container ${running.name} runs`
-  const row = containers === null ? rows.find(({ phase }) => MAY_LIVE.includes(phase)) : undefined
+function livingOf({ live, rows }: DeadManWorld): string | null {
+  const name = live?.[0]
+  if (name !== undefined) return `container ${name} lives`
+  const row = live === null ? rows.find(({ phase }) => MAY_LIVE.includes(phase)) : undefined
   return row === undefined ? null : `Docker does not answer, and by the journal ${row.alloc} may run`
 }
 
-function leftOf({ containers, rows, outbox }: DeadManWorld): string {
+function leftOf({ live, rows, outbox }: DeadManWorld): string {
   const open = rows.filter((row) => row.phase !== 'drained').length
-  const parts = [open > 0 ? `${open} unfinished allocations` : '', outbox > 0 ? `${outbox} undelivered events` : '', containers === null ? 'a Docker Engine that does not answer' : '']
+  const parts = [open > 0 ? `${open} unfinished allocations` : '', outbox > 0 ? `${outbox} undelivered events` : '', live === null ? 'a Docker Engine that does not answer' : '']
   return parts.filter((part) => part !== '').join(', ')
 }
 

@@ -1,6 +1,9 @@
 import { spawn, type ChildProcess } from 'node:child_process'
-import { afterAll, beforeAll, describe } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { openImds } from '../../agent/host/imds.ts'
+import { readNotice } from '../../agent/host/notices.ts'
 import { freePort } from '../../images/local/processes.ts'
+import { realClock } from '../../protocol/kit/clock.ts'
 import { imdsContract } from './imds.contract.ts'
 import { until } from './processes.ts'
 
@@ -26,4 +29,12 @@ describe.skipIf(!program)('the same contract at amazon-ec2-metadata-mock', () =>
     for (const child of children) child.kill('SIGKILL')
   })
   imdsContract({ quiet: () => urls.quiet, noticed: () => urls.noticed, spot: () => false })
+
+  test('the agent\'s own door hears what it says', async () => {
+    const [quiet, noticed] = [openImds({ endpoint: urls.quiet, clock: realClock }), openImds({ endpoint: urls.noticed, clock: realClock })]
+    expect([await readNotice(quiet, 'spot'), await readNotice(quiet, 'rebalance')]).toEqual([null, null])
+    expect(await readNotice(noticed, 'spot')).toMatchObject({ notice: 'spot', action: 'terminate', at: expect.any(Number) })
+    expect(await readNotice(noticed, 'rebalance')).toMatchObject({ notice: 'rebalance', action: '', at: null })
+    expect((await quiet.get('meta-data/instance-id'))?.trim()).toMatch(/^i-[0-9a-f]{17}$/)
+  })
 })
