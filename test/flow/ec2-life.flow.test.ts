@@ -11,7 +11,7 @@ if (missing) process.stderr.write(`EC2 life tests skipped: ${missing}\n`)
 /** The master that launches instances is not part of every build yet. */
 function missingProduct(): string | null {
   const master = resolve(import.meta.dirname, '../../dist/drover-master.mjs')
-  return existsSync(master) && readFileSync(master, 'utf8').includes('RunInstancesCommand') ? null : 'the built master does not launch instances'
+  return existsSync(master) && readFileSync(master, 'utf8').includes('launch-decided') ? null : 'the built master does not launch instances'
 }
 
 const SCRIPT = readFileSync(join(import.meta.dirname, 'training/train.py'))
