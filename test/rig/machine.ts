@@ -44,6 +44,7 @@ const AGENT = resolve(import.meta.dirname, '../../dist/drover-agent.mjs')
 const RESTART_MS = 1_000
 const SCREEN_BYTES = 64 << 10
 const LATE_MS = 300
+const TRIES_MAX = 30
 
 export async function startMachine(options: MachineOptions): Promise<Machine> {
   const { instance, dir } = options
@@ -64,11 +65,8 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
     screen: () => `[    0.000000] Linux version 6.1.0 (simulated) ${instance.type} ${id}\n${existsSync(logFile) ? readEnd(logFile) : '[    1.000000] drover-agent.service: not started\n'}`,
     async die() {
       await agent?.stop()
-      await removeContainers(options.dockerHost, await containers())
       await imds.close()
-      // the engine may still have been carrying out the agent's last request
-      await sleep(LATE_MS)
-      await removeContainers(options.dockerHost, await containers())
+      await clear(options.dockerHost, id)
     },
   }
 }
@@ -119,8 +117,17 @@ async function containersOf(dockerHost: string, agent: string): Promise<string[]
   return [...new Set(lists.flatMap((list) => list.split('\n')))].filter((id) => id !== '')
 }
 
-async function removeContainers(dockerHost: string, ids: readonly string[]): Promise<void> {
-  if (ids.length > 0) await docker(dockerHost, 'rm', '-f', '-v', ...ids)
+/** Until none is seen twice: the engine may still carry out what the agent asked last. */
+async function clear(dockerHost: string, agent: string): Promise<void> {
+  let trouble = ''
+  for (let quiet = 0, tries = 0; ; tries += 1) {
+    const ids = await containersOf(dockerHost, agent)
+    quiet = ids.length === 0 ? quiet + 1 : 0
+    if (quiet === 2) return
+    if (tries === TRIES_MAX) throw new Error(`containers of ${agent} do not go: ${ids.join(', ')}: ${trouble}`)
+    if (ids.length > 0) await docker(dockerHost, 'rm', '-f', '-v', ...ids).catch((error: unknown) => void (trouble = String(error)))
+    await sleep(LATE_MS)
+  }
 }
 
 async function docker(dockerHost: string, ...args: string[]): Promise<string> {
