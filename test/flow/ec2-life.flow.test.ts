@@ -1,18 +1,12 @@
-import { existsSync, readFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { ends, logLines, submit } from '../rig/client.ts'
-import { IMAGE, missingEc2Parts, startEc2Stack, type Ec2Stack } from '../rig/ec2-stack.ts'
+import { IMAGE, missingEc2Parts, missingHerd, startEc2Stack, type Ec2Stack } from '../rig/ec2-stack.ts'
 import { until } from '../rig/processes.ts'
 
-const missing = missingEc2Parts() ?? missingProduct()
+const missing = missingEc2Parts() ?? missingHerd()
 if (missing) process.stderr.write(`EC2 life tests skipped: ${missing}\n`)
-
-/** The master that launches instances is not part of every build yet. */
-function missingProduct(): string | null {
-  const master = resolve(import.meta.dirname, '../../dist/drover-master.mjs')
-  return existsSync(master) && readFileSync(master, 'utf8').includes('launch-decided') ? null : 'the built master does not launch instances'
-}
 
 const SCRIPT = readFileSync(join(import.meta.dirname, 'training/train.py'))
 const POOL = {
@@ -52,6 +46,7 @@ describe.skipIf(missing !== null)('the life of instances', () => {
     const machine = await up(id)
     const pid = machine.pid() ?? 0
     await ends(stack.client, experiment, 'COMPLETED')
+    const idleFrom = Date.now()
     expect(await logLines(stack.client, experiment)).toContain('line 10 of attempt trial-1.1')
 
     const launches = stack.sim.calls('RunInstances')
@@ -79,6 +74,8 @@ describe.skipIf(missing !== null)('the life of instances', () => {
     await stack.untilInstances('terminated', 1, 30_000)
     await until('its machine is down', 10_000, async () => !stack.launcher.up().includes(id))
     expect(stack.sim.calls('TerminateInstances').map((call) => [call.outcome, call.instances])).toEqual([['ok', [id]]])
+    // max_idle_agent_period, less what passed before the end was seen here
+    expect((stack.sim.calls('TerminateInstances')[0]?.at ?? 0) - idleFrom).toBeGreaterThan(2_000)
     expect(await machine.containers()).toEqual([])
     expect(() => process.kill(pid, 0)).toThrow('ESRCH')
     expect(stack.sim.calls('RunInstances')).toHaveLength(1)

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { CreateBucketCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3'
 import { stringify } from 'yaml'
@@ -8,7 +9,7 @@ import type { SimInstance } from './ec2sim/instances.ts'
 import { startLauncher, type Launcher, type LauncherOptions } from './launcher.ts'
 import { missingMoto, startMoto } from './moto.ts'
 import { until } from './processes.ts'
-import { missingParts, startStack, type Stack, type StackOptions } from './stack.ts'
+import { MASTER, missingParts, startStack, type Stack, type StackOptions } from './stack.ts'
 
 /** A machine image that moto knows. */
 export const IMAGE = 'ami-785db401'
@@ -48,6 +49,11 @@ export interface DroverEvent {
 /** Null where all real parts are there. */
 export function missingEc2Parts(): string | null {
   return missingParts() ?? missingMoto()
+}
+
+/** Null where the built master launches instances; the first builds do not. */
+export function missingHerd(): string | null {
+  return missingParts() ?? (readFileSync(MASTER, 'utf8').includes('launch-decided') ? null : 'the built master does not launch instances')
 }
 
 export async function startEc2Stack(options: Ec2StackOptions = {}): Promise<Ec2Stack> {
