@@ -53,7 +53,16 @@ export function missingEc2Parts(): string | null {
 
 /** Null where the built master launches instances; the first builds do not. */
 export function missingHerd(): string | null {
-  return missingParts() ?? (readFileSync(MASTER, 'utf8').includes('launch-decided') ? null : 'the built master does not launch instances')
+  return missingParts() ?? (masterSays('launch-decided') ? null : 'the built master does not launch instances')
+}
+
+/** Null where it also goes on when instances are lost. */
+export function missingLoss(): string | null {
+  return missingHerd() ?? (masterSays('agent-lost') ? null : 'the built master does not know lost agents')
+}
+
+function masterSays(word: string): boolean {
+  return readFileSync(MASTER, 'utf8').includes(word)
 }
 
 export async function startEc2Stack(options: Ec2StackOptions = {}): Promise<Ec2Stack> {
