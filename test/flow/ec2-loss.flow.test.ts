@@ -101,6 +101,7 @@ describe.skipIf(missing !== null)('instances that are lost', () => {
   test('an agent that is cut off for a while comes back: the same container trains on', async () => {
     const experiment = await train('default')
     const id = await hasSaved(experiment)
+    const launches = stack.sim.calls('RunInstances').length
     const [container] = await stack.launcher.machine(id).containers()
     stack.launcher.partition(id, true)
     await new Promise((resolve) => setTimeout(resolve, LOST_MS / 2))
@@ -110,6 +111,6 @@ describe.skipIf(missing !== null)('instances that are lost', () => {
     const lines = await logLines(stack.client, experiment)
     expect(lines.filter((line) => line.startsWith('line '))).toHaveLength(STEPS)
     expect(lines.some((line) => line.startsWith('resumed'))).toBe(false)
-    expect(stack.sim.calls('RunInstances').filter((call) => call.at > Date.now() - 60_000)).toHaveLength(1)
+    expect(stack.sim.calls('RunInstances')).toHaveLength(launches)
   }, 240_000)
 })
