@@ -1,5 +1,5 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { closeSync, existsSync, mkdirSync, openSync, readSync, rmSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
@@ -135,5 +135,12 @@ async function docker(dockerHost: string, ...args: string[]): Promise<string> {
 }
 
 function readEnd(path: string): string {
-  return readFileSync(path).subarray(-Math.min(SCREEN_BYTES, statSync(path).size)).toString()
+  const from = Math.max(0, statSync(path).size - SCREEN_BYTES)
+  const file = openSync(path, 'r')
+  try {
+    const bytes = Buffer.alloc(SCREEN_BYTES)
+    return bytes.subarray(0, readSync(file, bytes, 0, SCREEN_BYTES, from)).toString()
+  } finally {
+    closeSync(file)
+  }
 }
