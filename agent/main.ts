@@ -10,7 +10,7 @@ const HELP = `drover-agent: the daemon on each GPU machine. Serves until SIGTERM
   drover-agent --help     print this
 
 Settings come from the environment: DROVER_MASTER_URL, DROVER_JOIN_TOKEN (first start only), DROVER_AGENT_ID,
-DROVER_POOL, DROVER_STATE_DIR, DOCKER_HOST, DROVER_CPU_SLOTS, DROVER_LOG_LEVEL.
+DROVER_POOL, DROVER_STATE_DIR, DOCKER_HOST, DROVER_CPU_SLOTS, DROVER_GANG_NETWORK, DROVER_ADVERTISE_ADDRESS, DROVER_LOG_LEVEL.
 `
 
 process.exitCode = await run(process.argv.slice(2))

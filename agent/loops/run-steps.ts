@@ -27,7 +27,7 @@ const LAUNCH_TRIES = 10
 const LAUNCH_STEPS: readonly StepKind[] = ['ensure-image', 'create', 'start']
 const TOLD_EVERY = 10
 
-export function createStepRunner(deps: { context: StepContext; random: () => number; signal: AbortSignal; onDone: () => void }): StepRunner {
+export function createStepRunner(deps: { context: StepContext; random: () => number; signal: AbortSignal; onDone: (kind: StepKind) => void }): StepRunner {
   const { context } = deps
   const running = new Map<string, { kind: StepKind; controller: AbortController; done: Promise<void> }>()
   const failures = new Map<string, Failures>()
@@ -57,7 +57,7 @@ export function createStepRunner(deps: { context: StepContext; random: () => num
       if (!signal.aborted) recordFailure(step, error)
     }
     running.delete(step.alloc)
-    deps.onDone()
+    deps.onDone(step.kind)
   }
 
   function recordFailure(step: Exclude<Step, { kind: 'interrupt' }>, error: unknown): void {

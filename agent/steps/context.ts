@@ -4,12 +4,16 @@ import type { Slot } from '../../protocol/wire/heartbeat.ts'
 import type { Docker } from '../docker/door.ts'
 import type { Journal, JournalAllocation } from '../journal/door.ts'
 import type { Attendant } from './attendant.ts'
+import type { Places } from './places.ts'
+import type { Sandboxes } from './sandboxes.ts'
 
 /** What every executor works with; built once in compose. The sets live as long as the process. */
 export interface StepContext {
   journal: Journal
   docker: Docker
   attendant: Attendant
+  sandboxes: Sandboxes
+  places: Places
   blobs: Blobs
   agentId: string
   clusterId: string

@@ -3,9 +3,12 @@ import { packWorkDir } from '../docker/model-definition.ts'
 import type { JournalAllocation } from '../journal/door.ts'
 import { containerOptions, devicesOf, LABELS, type ContainerOptions } from '../plan/container-spec.ts'
 import { allocationPaths } from '../plan/paths.ts'
+import { sandboxName } from '../plan/sandbox-name.ts'
 import type { StepOf } from '../plan/steps.ts'
+import { wiringOf } from '../plan/wiring.ts'
 import { BlobError, rowOf, type StepContext } from './context.ts'
 import { failLaunch } from './exit.ts'
+import { gatewayPlace, sandboxFor } from './network.ts'
 import { makeRunDirectory } from './run-directory.ts'
 
 const CONTEXT_BYTES_MAX = 128 << 20
@@ -19,12 +22,15 @@ export async function create(context: StepContext, step: StepOf<'create'>, signa
   const devices = devicesOf(row.spec, context.slots())
   if (!devices.ok) return failLaunch(context, row, 'agent-error', `slot ${devices.missing} is not on this agent (any more)`)
   const paths = allocationPaths(context.stateDir, row.alloc)
-  await makeRunDirectory(paths, row.spec.user)
+  const [sandbox] = await Promise.all([sandboxFor(context, row), makeRunDirectory(paths, row.spec.user)])
+  if (row.place?.network === 'bridge' && row.place.address !== sandbox?.address) return failLaunch(context, row, 'agent-error', `the network of this member at ${row.place.address} is gone, which the others were told: somebody removed container ${sandboxName(row.spec)}`)
+  const options = containerOptions(row.spec, paths, devices.slots, context.agentId, wiringOf(row.place, sandbox?.id ?? null, step.peers))
   try {
-    // side by side, and both awaited: a step must not end while Docker still makes its container
+    // side by side, and all awaited: a step must not end while Docker still makes its container
     const [made, fetched] = await Promise.allSettled([
-      createOnce(context, row, containerOptions(row.spec, paths, devices.slots, context.agentId)),
+      createOnce(context, row, options),
       row.spec.context === null ? null : context.blobs.fetch(row.spec.context, CONTEXT_BYTES_MAX, signal),
+      context.attendant.serve({ spec: row.spec, paths, place: gatewayPlace(row, sandbox) }),
     ])
     if (made.status === 'rejected') throw made.reason
     const containerId = made.value
@@ -52,10 +58,21 @@ async function createOnce(context: StepContext, row: JournalAllocation, options:
     if (!isDockerError(error, 'conflict')) throw error
     const found = await context.docker.inspect(options.name)
     const own = [LABELS.cluster, LABELS.agent, LABELS.alloc].every((label) => found.labels[label] === options.Labels[label])
+    if (own && found.network === options.HostConfig.NetworkMode) return found.id
+    if (own && found.status === 'created') {
+      // made for a network that is gone; it never started
+      await context.docker.remove(found.id)
+      return context.docker.create(options)
+    }
     if (own) return found.id
     failLaunch(context, row, 'agent-error', `the name ${options.name} is taken in Docker by a container that is not this agent's (${found.id.slice(0, 12)}): remove it`)
     return null
   }
+}
+
+/** Its network went before its start: back to where it is made; `create` finds the container by its name and replaces it. */
+export function recreate(context: StepContext, step: StepOf<'recreate'>): void {
+  context.journal.putAllocation({ ...rowOf(context, step.alloc), phase: 'restored', containerId: null })
 }
 
 function cureOf(message: string): string {

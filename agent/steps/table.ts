@@ -1,10 +1,11 @@
 import type { Step, StepKind, StepOf } from '../plan/steps.ts'
 import { accept, adopt } from './accept.ts'
 import type { StepContext } from './context.ts'
-import { create } from './create.ts'
-import { discard, drain } from './drain.ts'
+import { create, recreate } from './create.ts'
+import { discard, drain, sweep } from './drain.ts'
 import { abandon, exited, refuse, vanished } from './exit.ts'
 import { ensureImage } from './image.ts'
+import { rendezvous } from './rendezvous.ts'
 import { restore } from './restore.ts'
 import { attach, recordStarted, start } from './start.ts'
 import { kill, preempt, stop } from './stop.ts'
@@ -18,7 +19,7 @@ type Executor<K extends Carried> = (context: StepContext, step: StepOf<K>, signa
  * answered with a final exit, and rejects where trying again may help. Each is safe to run again after a crash anywhere.
  */
 const EXECUTORS: { readonly [K in Carried]: Executor<K> } = {
-  accept, refuse, adopt, 'ensure-image': ensureImage, restore, create, start, 'record-started': recordStarted, attach, preempt, stop, kill, exited, vanished, abandon, drain, discard,
+  accept, refuse, adopt, 'ensure-image': ensureImage, restore, rendezvous, create, recreate, start, 'record-started': recordStarted, attach, preempt, stop, kill, exited, vanished, abandon, drain, discard, sweep,
 }
 
 export async function execute(context: StepContext, step: Exclude<Step, { kind: 'interrupt' }>, signal: AbortSignal): Promise<void> {

@@ -77,8 +77,10 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       await master.kill('SIGTERM')
       await nats.kill('SIGTERM')
       await postgres.kill('SIGINT')
-      const left = docker('ps', '-aq', '--filter', `label=drover.agent=${agentId}`).split('\n').filter((id) => id !== '')
-      if (left.length > 0) docker('rm', '-f', ...left)
+      for (const label of ['drover.agent', 'drover.sandbox']) {
+        const left = docker('ps', '-aq', '--filter', `label=${label}=${agentId}`).split('\n').filter((id) => id !== '')
+        if (left.length > 0) docker('rm', '-f', ...left)
+      }
       if (process.env['DROVER_TEST_KEEP']) process.stderr.write(`kept ${dir}\n`)
       else rmSync(dir, { recursive: true, force: true })
     },
