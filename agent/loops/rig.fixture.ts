@@ -69,6 +69,8 @@ export interface Rig {
   crash(): Promise<void>
   /** Like kill -9: whatever is under way never gets any further. */
   kill(): void
+  /** A clean stop, as by SIGTERM. */
+  stop(): Promise<void>
   close(): Promise<void>
 }
 
@@ -126,6 +128,7 @@ export function startRig(options: RigOptions): Rig {
       state.attendant = fakeAttendant()
       life = begin()
     },
+    stop: () => life.end(),
     close: async () => {
       await life.end()
       const { containers, sandboxes } = await plain.survey()
@@ -192,6 +195,7 @@ function startLife(parts: LifeParts): Life {
       journal.close()
     },
     end: async () => {
+      if (stop.signal.aborted) return
       stop.abort()
       await Promise.all([loop.ended, watching, spare?.ended])
       await Promise.all([attendant.close(), removeSpare({ docker: sandboxDocker, sandboxes, clock: realClock, log: silentLog })])
