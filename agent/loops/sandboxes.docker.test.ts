@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync, readlinkSync } from 'node:fs'
 import { afterEach, describe, expect, test } from 'vitest'
 import { realClock } from '../../protocol/kit/clock.ts'
@@ -170,6 +170,14 @@ describe.skipIf(missing)('network sandboxes', () => {
     expect(await Promise.all(pair.map(out))).toEqual(['rank 0 got 42 from 1 of 2 up\n', 'rank 1 sent 42 up\n'])
     expect(pair.map((rig) => rig.events().filter((event) => event.kind === 'rendezvous').length)).toEqual([1, 1])
   })
+
+  test.skipIf(shared || process.getuid?.() !== 0)('the same on the host network: these tests again, beside the engine', () => {
+    const door = docker('run', '-d', '--network', 'host', '--label', 'drover.test=door', image, 'sleep', '120')
+    const pid = docker('inspect', door, '--format', '{{.State.Pid}}')
+    const vitest = spawnSync('nsenter', [`--net=/proc/${pid}/ns/net`, process.execPath, 'node_modules/vitest/vitest.mjs', 'run', '--project', 'servers', 'agent/loops/sandboxes.docker.test.ts', '-t', 'host|found out'], { encoding: 'utf8', env: { ...process.env, NO_COLOR: '1' } })
+    docker('rm', '-f', door)
+    expect(vitest.stdout).toMatch(/a gang of two agents on one engine \(host\)[^]*Tests +2 passed/)
+  }, 60_000)
 
   test('a gang that waits for its peers can be stopped', async () => {
     const rig = begin({ gangNetwork: 'bridge' })

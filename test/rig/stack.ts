@@ -11,6 +11,7 @@ export interface Stack {
   dir: string
   url: string
   agentUrl: string
+  agentId: string
   natsPort: number
   databaseUrl: string
   client: Client
@@ -71,7 +72,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   await until('the agent is listed', 30_000, async () => (await client.get<{ agents: { id: string }[] }>('/api/v1/agents')).agents.some((found) => found.id === agentId))
   const docker = (...args: string[]): string => execFileSync('docker', args, { env: { PATH: process.env['PATH'], DOCKER_HOST: dockerHost }, encoding: 'utf8' }).trim()
   return {
-    dir, url, agentUrl: `https://127.0.0.1:${agentPort}`, natsPort, databaseUrl: env.DROVER_DB_URL, client, postgres, nats, master, agent, dockerHost, docker,
+    dir, url, agentUrl: `https://127.0.0.1:${agentPort}`, agentId, natsPort, databaseUrl: env.DROVER_DB_URL, client, postgres, nats, master, agent, dockerHost, docker,
     async stop() {
       await agent.kill('SIGTERM')
       await master.kill('SIGTERM')
