@@ -23,6 +23,7 @@ import { removeSpare, startSpareSandbox } from './loops/spare-sandbox.ts'
 import { watchDocker } from './loops/watch-docker.ts'
 import { openContainerView } from './loops/world.ts'
 import { heldOf } from './plan/held.ts'
+import { workBegins } from './memory.ts'
 import type { StepContext } from './steps/context.ts'
 import { createPlaces } from './steps/places.ts'
 import { openRefusals } from './steps/refusals.ts'
@@ -57,7 +58,11 @@ export async function runAgent(config: AgentConfig, signal: AbortSignal): Promis
   const sandboxes = createSandboxes({ docker, agentId, log })
   const spare = startSpareSandbox({ ...common, docker, sandboxes, listen: (pid) => listenInside(pid, GATEWAY_PORT), agentId, clusterId })
   const context: StepContext = {
-    journal, docker, attendant, sandboxes, places: createPlaces({ config, docker, agentId, clusterId, random }), blobs: masterBlobs(http, () => identity.agentToken), agentId, clusterId, stateDir: config.stateDir, slots: host.slots,
+    journal, docker, sandboxes, attendant: { ...attendant, attach: (running) => {
+      workBegins()
+      attendant.attach(running)
+    } },
+     places: createPlaces({ config, docker, agentId, clusterId, random }), blobs: masterBlobs(http, () => identity.agentToken), agentId, clusterId, stateDir: config.stateDir, slots: host.slots,
     imageReady: new Set(), attached: new Set(), refused: openRefusals(journal), clock, log,
   }
   const reconcile = startReconcile({ context, desired: () => desired.held().desired, view, onStep: () => undefined, random, signal })

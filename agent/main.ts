@@ -1,3 +1,4 @@
+import './memory.ts'
 import { hostname } from 'node:os'
 import { DROVER_VERSION } from '../protocol/wire/version.ts'
 import { ConfigError, readConfig } from './config.ts'
