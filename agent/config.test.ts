@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import type { Ec2Instance } from './config-ec2.ts'
 import { ConfigError, readConfig } from './config.ts'
 
 const FINGERPRINT = 'ab'.repeat(32)
@@ -11,7 +12,7 @@ describe('settings of the agent', () => {
     }
     expect(readConfig(env, 'host.example')).toEqual({
       masterUrl: 'https://10.0.0.1:8443', joinToken: { secret: 'se.cret', fingerprint: FINGERPRINT }, agentId: 'gpu-7', hostname: 'host.example', pool: 'big',
-      stateDir: '/srv/drover', dockerHost: 'unix:///run/d.sock', cpuSlots: 4, gangNetwork: 'host', advertiseAddress: '10.0.0.9', logLevel: 'debug',
+      stateDir: '/srv/drover', dockerHost: 'unix:///run/d.sock', cpuSlots: 4, gangNetwork: 'host', advertiseAddress: '10.0.0.9', logLevel: 'debug', ec2: null,
     })
   })
 
@@ -40,9 +41,43 @@ describe('settings of the agent', () => {
   })
 })
 
-function problemsOf(env: Record<string, string>): readonly string[] {
+describe('settings of an agent on EC2', () => {
+  const instance: Ec2Instance = {
+    instanceId: 'i-0123456789abcdef0', instanceType: 'g5.xlarge', zone: 'eu-west-1b', region: 'eu-west-1', metadataUrl: 'http://169.254.169.254',
+    userData: `#drover\nDROVER_MASTER_URL=https://10.0.0.5:8443\nDROVER_JOIN_TOKEN=s.${FINGERPRINT}\nDROVER_POOL=gpu\nDROVER_CPU_SLOTS=3\nDROVER_STARTUP_SCRIPT=${Buffer.from('echo hello\n').toString('base64')}`,
+  }
+  const { userData: _, ...facts } = instance
+
+  test('the identity is the instance, the rest comes from the user data', () => {
+    expect(readConfig({ DROVER_CLOUD: 'ec2' }, 'ip-10-0-0-1', instance)).toMatchObject({
+      agentId: 'i-0123456789abcdef0', masterUrl: 'https://10.0.0.5:8443', joinToken: { secret: 's', fingerprint: FINGERPRINT }, pool: 'gpu', cpuSlots: 3, logLevel: 'info',
+      ec2: { ...facts, startupScript: 'echo hello\n', deadmanMs: 3_600_000, poweroffCommand: 'systemctl poweroff' },
+    })
+  })
+
+  test('the environment wins, an empty variable does not', () => {
+    const config = readConfig({ DROVER_POOL: 'mine', DROVER_CPU_SLOTS: '', DROVER_DEADMAN_MINUTES: '0.5', DROVER_POWEROFF_COMMAND: 'halt' }, 'h', instance)
+    expect(config).toMatchObject({ pool: 'mine', cpuSlots: 3, ec2: { deadmanMs: 30_000, poweroffCommand: 'halt' } })
+    expect(readConfig({ DROVER_DEADMAN_MINUTES: '0' }, 'h', instance).ec2?.deadmanMs).toBe(0)
+  })
+
+  test('no user data: the environment must say it all', () => {
+    expect(readConfig({ DROVER_MASTER_URL: 'https://m' }, 'h', { ...instance, userData: null })).toMatchObject({ agentId: instance.instanceId, masterUrl: 'https://m', ec2: { startupScript: null } })
+  })
+
+  test('what is wrong in either is said at once', () => {
+    const problems = problemsOf({ DROVER_DEADMAN_MINUTES: 'soon' }, { ...instance, userData: '#drover\nDROVER_MASTER_URL=http://m\nHOME=/x\nnonsense\nDROVER_STARTUP_SCRIPT=###' })
+    expect(problems).toEqual(['line 3', 'line 4', 'DROVER_MASTER_URL', 'DROVER_STARTUP_SCRIPT', 'DROVER_DEADMAN_MINUTES'].map((start) => expect.stringMatching(new RegExp(`^${start}`))))
+  })
+
+  test('another cloud is named', () => {
+    expect(problemsOf({ DROVER_MASTER_URL: 'https://m', DROVER_CLOUD: 'gcp' })).toEqual([expect.stringContaining('DROVER_CLOUD "gcp"')])
+  })
+})
+
+function problemsOf(env: Record<string, string>, instance: Ec2Instance | null = null): readonly string[] {
   try {
-    readConfig(env, 'h')
+    readConfig(env, 'h', instance)
   } catch (error) {
     if (error instanceof ConfigError) return error.problems
     throw error

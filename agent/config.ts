@@ -1,5 +1,7 @@
 import { isId } from '../protocol/words/ids.ts'
 import type { LogLevel } from '../protocol/kit/log.ts'
+import { readEc2, type Ec2Config, type Ec2Instance } from './config-ec2.ts'
+import { parseUserData } from './gather/user-data.ts'
 
 /** The agent's settings; frozen, read once. */
 export interface AgentConfig {
@@ -18,6 +20,8 @@ export interface AgentConfig {
   /** of this host, as other members of a gang reach it; null: its address on the way to the master */
   readonly advertiseAddress: string | null
   readonly logLevel: LogLevel
+  /** null: not on EC2 */
+  readonly ec2: Ec2Config | null
 }
 
 /** `problems` names each wrong variable and its cure. */
@@ -34,9 +38,15 @@ type Environment = Readonly<Record<string, string | undefined>>
 const LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error']
 const CPU_SLOTS_MAX = 256
 
-/** Throws ConfigError with everything that is wrong at once. */
-export function readConfig(env: Environment, hostname: string): AgentConfig {
-  const problems: string[] = []
+/**
+ * Throws ConfigError with everything that is wrong at once. `instance`: what the metadata service says, where DROVER_CLOUD=ec2;
+ * the id of the agent is then the instance's, and what the environment does not set comes from the user data.
+ */
+export function readConfig(environment: Environment, hostname: string, instance: Ec2Instance | null = null): AgentConfig {
+  const { settings, problems } = parseUserData(instance?.userData ?? null)
+  const own = Object.fromEntries(Object.entries(environment).filter(([, value]) => value))
+  const env: Environment = { ...(instance === null ? {} : { DROVER_AGENT_ID: instance.instanceId }), ...settings, ...own }
+  if (instance === null && env['DROVER_CLOUD']) problems.push(`DROVER_CLOUD ${show(env['DROVER_CLOUD'])} is no cloud that the agent knows: set it to ec2, or leave it out`)
   const config: AgentConfig = {
     masterUrl: readMasterUrl(env['DROVER_MASTER_URL'], problems),
     joinToken: readJoinToken(env['DROVER_JOIN_TOKEN'], problems),
@@ -49,6 +59,7 @@ export function readConfig(env: Environment, hostname: string): AgentConfig {
     gangNetwork: readGangNetwork(env['DROVER_GANG_NETWORK'], problems),
     advertiseAddress: readAdvertiseAddress(env['DROVER_ADVERTISE_ADDRESS'], problems),
     logLevel: readLevel(env['DROVER_LOG_LEVEL'], problems),
+    ec2: instance === null ? null : readEc2(env, instance, problems),
   }
   if (problems.length > 0) throw new ConfigError(problems)
   return Object.freeze(config)

@@ -37,6 +37,7 @@ const CLOSE_MS_MAX = 5_000
  */
 export async function runMaster(config: MasterConfig, stop: AbortSignal, people: People): Promise<void> {
   const log = createLog({ name: 'drover-master', level: config.logLevel })
+  for (const warning of config.warnings) log.warn({ warning }, 'a setting deserves a look')
   const failed = new AbortController()
   const common = { config, log, clock: realClock, random: Math.random, signal: AbortSignal.any([stop, failed.signal]) }
   const drain: (() => Promise<unknown>)[] = []

@@ -12,6 +12,8 @@ export interface Tree {
   texts(key: string, variable: string): string[]
   /** A list of mappings; empty when absent. */
   list(key: string): Record<string, unknown>[]
+  /** As it was parsed; undefined when absent. */
+  value(key: string): unknown
   variable(name: string): string | undefined
   onlyKeys(key: string, allowed: readonly string[]): void
   wrong(key: string, value: string, cure: string): void
@@ -49,6 +51,7 @@ export function readTree(document: unknown, env: Readonly<Record<string, string 
       wrong(key, show(value), 'write a list of mappings')
       return []
     },
+    value: (key) => at(document, key),
     variable,
     onlyKeys(key, allowed) {
       const value = key === '' ? document : at(document, key)

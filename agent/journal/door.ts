@@ -29,6 +29,7 @@ export interface JournalTransaction {
   putAllocation(row: JournalAllocation): void
   putCheckpoint(row: JournalCheckpoint): void
   setFileCursor(alloc: string, offset: number): void
+  setMeta(key: string, value: string): void
   append(event: NewAgentEvent): void
 }
 

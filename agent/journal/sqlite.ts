@@ -46,6 +46,7 @@ export function openJournal(dir: string, onDamage: (error: unknown) => void): Sq
         putAllocation: rows.putAllocation,
         putCheckpoint: rows.putCheckpoint,
         setFileCursor: (alloc, offset) => void rows.setCursor.run(alloc, offset),
+        setMeta: (key, value) => void rows.setMeta.run(key, value),
         append: (event) => {
           outbox.insert(event)
           appended = true

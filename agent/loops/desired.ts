@@ -5,7 +5,7 @@ import type { Journal } from '../journal/door.ts'
 import { applyReply, NOTHING_HELD, type HeldDesired } from '../plan/apply-reply.ts'
 
 const KEY = 'desired'
-const Stored = Type.Object({ store: Type.Union([Type.String(), Type.Null()]), generation: Type.Integer(), desired: Type.Array(Desired) })
+const Stored = Type.Object({ store: Type.Union([Type.String(), Type.Null()]), generation: Type.Integer(), desired: Type.Array(Desired), retire: Type.Optional(Type.Union([Type.String(), Type.Null()])) })
 
 /** The master's wish as last heard, in memory and in the journal: a restarted agent knows it before the master answers. */
 export interface DesiredState {
@@ -16,7 +16,7 @@ export interface DesiredState {
 
 export function openDesired(journal: Pick<Journal, 'getMeta' | 'setMeta'>): DesiredState {
   const stored: unknown = JSON.parse(journal.getMeta(KEY) ?? 'null')
-  let held: HeldDesired = Check(Stored, stored) ? stored : NOTHING_HELD
+  let held: HeldDesired = Check(Stored, stored) ? { ...stored, retire: stored.retire ?? null } : NOTHING_HELD
   return {
     held: () => held,
     apply: (reply) => {

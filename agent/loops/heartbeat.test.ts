@@ -36,8 +36,10 @@ function begin(answer: (beat: Heartbeat) => Promise<unknown> | unknown) {
   const desired = openDesired(journal)
   const inventory = { ...INVENTORY }
   let changes = 0
-  startHeartbeat({ link, agentId: 'a1', inc: 1, outboxDepth: () => 0, desired, inventory: () => inventory, onChange: () => void (changes += 1), clock: realClock, random: () => 0, log: silentLog, signal: stop.signal })
-  return { beats, desired, inventory, stop, changes: () => changes, poke: () => pokes.shift()?.(), again: () => openDesired(journal) }
+  let answered = 0
+  let drained = false
+  startHeartbeat({ link, agentId: 'a1', inc: 1, outboxDepth: () => 0, desired, inventory: () => inventory, onChange: () => void (changes += 1), onAnswered: () => void (answered += 1), drained: () => drained, clock: realClock, random: () => 0, log: silentLog, signal: stop.signal })
+  return { beats, desired, inventory, stop, changes: () => changes, answered: () => answered, setDrained: () => void (drained = true), poke: () => pokes.shift()?.(), again: () => openDesired(journal) }
 }
 const same = (needInventory = false): HeartbeatReply => ({ v: 1, kind: 'same', store: 's', needInventory })
 
@@ -79,5 +81,30 @@ test('an answer that is none changes nothing', async () => {
   const rig = begin(() => ({ v: 1, kind: 'desired', store: 's', generation: 'many' }))
   await until('it was tried', () => rig.beats.length >= 2, 3_000)
   expect([rig.desired.held().generation, rig.changes()]).toEqual([0, 0])
+  rig.stop.abort()
+})
+
+test('a refusal, an answer that is none and no answer do not count as one', async () => {
+  const replies: unknown[] = [{ v: 1, kind: 'refused', store: 's', error: 'agent a1 is not enrolled here' }, { v: 1, kind: 'odd' }, same()]
+  const rig = begin(() => {
+    const reply = replies.shift()
+    if (reply === undefined) throw new Error('timeout')
+    return reply
+  })
+  await until('the third is answered', () => rig.answered() === 1, 3_000)
+  rig.poke()
+  await until('two more are lost', () => rig.beats.length >= 5, 3_000)
+  expect(rig.answered()).toBe(1)
+  rig.stop.abort()
+})
+
+test('a request to retire is held, also over a restart; the answer goes with the next beat', async () => {
+  const rig = begin((beat) => (beat.have === 0 ? { v: 1, kind: 'desired', store: 's', needInventory: false, generation: 4, desired: [], retire: 'idle for 5 min' } : same()))
+  await until('it is heard', () => rig.desired.held().retire !== null, 2_000)
+  expect([rig.again().held().retire, rig.changes(), rig.beats[0]?.drained]).toEqual(['idle for 5 min', 1, undefined])
+  rig.setDrained()
+  rig.poke()
+  await until('the next beat', () => rig.beats.length === 2, 2_000)
+  expect(rig.beats[1]?.drained).toBe(true)
   rig.stop.abort()
 })

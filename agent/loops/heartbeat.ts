@@ -17,6 +17,10 @@ export interface HeartbeatDeps {
   desired: DesiredState
   inventory: () => Inventory
   onChange: () => void
+  /** the master has answered, and not with a refusal */
+  onAnswered: () => void
+  /** the answer to `retire` */
+  drained: () => boolean
   clock: Clock
   random: () => number
   log: Log
@@ -44,9 +48,11 @@ export function startHeartbeat(deps: HeartbeatDeps): Loop {
     const message: Heartbeat = {
       v: 1, inc: deps.inc, store: held.store, have: held.generation, inventoryHash, outbox: deps.outboxDepth(),
       ...(inventoryHash === knownHash ? {} : { inventory }),
+      ...(deps.drained() ? { drained: true } : {}),
     }
     const reply = replyOf((await deps.link.request(heartbeatSubject(deps.agentId), JSON.stringify(message), { timeout: REPLY_MS })).data)
     if (reply.kind === 'refused') throw new Error(`the master refused the heartbeat: ${reply.error}`)
+    deps.onAnswered()
     const { changed, again } = deps.desired.apply(reply)
     knownHash = reply.needInventory ? null : inventoryHash
     if (changed) deps.onChange()

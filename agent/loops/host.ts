@@ -7,7 +7,7 @@ import type { GpuList } from '../gather/gpu-csv.ts'
 import { readDiskFreeMib, readHostFacts, readSlots, type HostFacts } from '../host/facts.ts'
 
 export interface HostDeps {
-  config: { hostname: string; stateDir: string; cpuSlots: number }
+  config: { hostname: string; stateDir: string; cpuSlots: number; ec2: Pick<HostFacts, 'instanceId' | 'instanceType' | 'zone'> | null }
   docker: Pick<Docker, 'info'>
   clock: Clock
   random: () => number
@@ -26,7 +26,9 @@ const SWEEP_MS = 60_000
 
 /** Looks once before it returns, then each minute: a child process and two small calls. */
 export async function startHost(deps: HostDeps): Promise<HostView> {
-  const facts: HostFacts = await readHostFacts(deps.config.hostname)
+  const { ec2 } = deps.config
+  const found = await readHostFacts(deps.config.hostname)
+  const facts: HostFacts = ec2 === null ? found : { ...found, instanceId: ec2.instanceId, instanceType: ec2.instanceType, zone: ec2.zone }
   let gpus = await readSlots(deps.config.cpuSlots, null, deps.log)
   let diskFreeMib = await readDiskFreeMib(deps.config.stateDir)
   let dockerVersion = ''

@@ -10,6 +10,7 @@ import { loadWorld, type ContainerView } from './world.ts'
 export interface ReconcileDeps {
   context: StepContext
   desired: () => readonly Desired[]
+  retiring: () => boolean
   view: ContainerView
   /** what the agent holds may have changed */
   onStep: () => void
@@ -25,7 +26,7 @@ const LEAVE_DOCKER: readonly StepKind[] = ['accept', 'refuse', 'ensure-image', '
  * Load the world, plan, carry out. One step an allocation at a time, those of different allocations side by side, slow
  * ones never in the way. Ends when `signal` aborted and every step has come back.
  */
-export function startReconcile(deps: ReconcileDeps): Loop {
+export function startReconcile(deps: ReconcileDeps): Loop & { underWay(): number } {
   const { context, view } = deps
   let dirty = true
   let timed = false
@@ -39,7 +40,7 @@ export function startReconcile(deps: ReconcileDeps): Loop {
     dirty = true
     loop.wake()
   }
-  return { wake, ended: loop.ended.then(() => runner.settled()) }
+  return { wake, underWay: () => runner.underWay().size, ended: loop.ended.then(() => runner.settled()) }
 
   async function pass(): Promise<void> {
     // the sweep costs nothing while nothing has changed and no deadline runs
@@ -48,7 +49,9 @@ export function startReconcile(deps: ReconcileDeps): Loop {
     try {
       const desired = deps.desired()
       context.refused.keepOnly(new Set(desired.map((want) => want.alloc)))
-      const world = await loadWorld(context, desired, runner.underWay(), view)
+      const loaded = await loadWorld(context, desired, runner.underWay(), view)
+      // read in the turn in which the steps are taken: what `isDrained` counts is then never behind the plan
+      const world = { ...loaded, retiring: deps.retiring() }
       timed = hasDeadline(world) || runner.hasPauses()
       for (const step of plan(world)) runner.take(step)
     } catch (error) {

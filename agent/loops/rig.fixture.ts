@@ -61,6 +61,7 @@ export interface Rig {
   attendant: FakeAttendant
   blobs: Map<string, Buffer>
   want(spec: AllocationSpec, want: Desired['want'], peers?: Peer[]): void
+  retire(): void
   spec(change: Partial<AllocationSpec>): AllocationSpec
   events(): AgentEvent[]
   /** A spare sandbox is at hand, its port bound. */
@@ -94,8 +95,8 @@ export function startRig(options: RigOptions): Rig {
   const blobs = new Map<string, Buffer>()
   const plain = connectDocker({ dockerHost: options.dockerHost, clusterId, agentId })
   const docker = options.wrapDocker?.(plain) ?? plain
-  const state = { desired: [] as Desired[], attendant: fakeAttendant() }
-  const begin = (): Life => startLife({ ...options, dir, clusterId, agentId, docker, plain, blobs, fake: state.attendant, desired: () => state.desired })
+  const state = { desired: [] as Desired[], retiring: false, attendant: fakeAttendant() }
+  const begin = (): Life => startLife({ ...options, dir, clusterId, agentId, docker, plain, blobs, fake: state.attendant, desired: () => state.desired, retiring: () => state.retiring })
   let life = begin()
   return {
     dir, clusterId, docker, blobs,
@@ -117,6 +118,10 @@ export function startRig(options: RigOptions): Rig {
       life.wake()
     },
     spareIsReady: () => life.spareIsReady(),
+    retire: () => {
+      state.retiring = true
+      life.wake()
+    },
     events: () => life.journal.outbox.after(0, 10_000),
     crash: async () => {
       await life.end()
@@ -155,6 +160,7 @@ interface LifeParts extends RigOptions {
   blobs: Map<string, Buffer>
   fake: Attendant
   desired: () => Desired[]
+  retiring: () => boolean
 }
 
 function startLife(parts: LifeParts): Life {
@@ -181,7 +187,7 @@ function startLife(parts: LifeParts): Life {
     },
   }
   const view = openContainerView(parts.docker)
-  const loop = startReconcile({ context, desired: parts.desired, view, onStep: () => undefined, random: Math.random, signal: stop.signal })
+  const loop = startReconcile({ context, desired: parts.desired, retiring: parts.retiring, view, onStep: () => undefined, random: Math.random, signal: stop.signal })
   const watching = watchDocker({ ...common, docker: parts.docker, onChange: () => {
     view.markStale()
     loop.wake()

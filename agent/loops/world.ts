@@ -47,7 +47,7 @@ export function openContainerView(docker: Pick<Docker, 'survey'>): ContainerView
 }
 
 /** One snapshot. Rows and `busy` first, containers after them: a row is then never newer than the list (see World). */
-export async function loadWorld(context: StepContext, desired: readonly Desired[], under: ReadonlyMap<string, StepKind>, view: ContainerView): Promise<World> {
+export async function loadWorld(context: StepContext, desired: readonly Desired[], under: ReadonlyMap<string, StepKind>, view: ContainerView): Promise<Omit<World, 'retiring'>> {
   const busy = new Map(under)
   const rows = context.journal.allocations()
   const highestEpoch = new Map<string, number>()

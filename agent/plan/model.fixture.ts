@@ -11,6 +11,7 @@ import { aRow, SPARE } from './world.fixture.ts'
 export class HostModel {
   now = 0
   desired: Desired[] = []
+  retiring = false
   readonly rows = new Map<string, AllocationRow>()
   readonly containers = new Map<string, ObservedContainer>()
   readonly attached = new Set<string>()
@@ -31,7 +32,7 @@ export class HostModel {
 
   world(): World {
     return {
-      now: this.now, desired: this.desired, rows: [...this.rows.values()], containers: [...this.containers.values()],
+      now: this.now, desired: this.desired, retiring: this.retiring, rows: [...this.rows.values()], containers: [...this.containers.values()],
       sandboxes: [...this.sandboxes.values()], spareSandbox: SPARE, busy: new Map(), attached: new Set(this.attached),
       imageReady: new Set(this.imageReady), refused: new Set(this.refused), highestEpoch: new Map(this.highest),
     }

@@ -23,6 +23,7 @@ const action = fc.oneof(
   fc.record({ kind: fc.constant('peers' as const) }),
   fc.record({ kind: fc.constant('restart' as const) }),
   fc.record({ kind: fc.constant('lose-journal' as const) }),
+  fc.record({ kind: fc.constant('retire' as const), retiring: fc.boolean() }),
   fc.record({ kind: fc.constant('time' as const), ms: fc.integer({ min: 0, max: 200_000 }) }),
 )
 type Action = typeof action extends fc.Arbitrary<infer T> ? T : never
@@ -55,6 +56,9 @@ function act(host: HostModel, done: Action): void {
       return host.restart()
     case 'lose-journal':
       return loseJournal(host)
+    case 'retire':
+      host.retiring = done.retiring
+      return
     case 'time':
       host.now += done.ms
       return
@@ -85,6 +89,7 @@ function loseJournal(host: HostModel): void {
 
 function checkStart(host: HostModel, kind: string, started: string): void {
   if (kind === 'accept') {
+    expect(host.retiring, 'a retiring instance accepts nothing').toBe(false)
     const id = parseAllocationId(started)
     expect(id && id.epoch > (host.highest.get(id.task) ?? 0), `I3: ${started} accepted at or below the highest epoch`).toBe(true)
   }

@@ -71,6 +71,16 @@ const EPOCHS: Case[] = [
   ['a container that only borrows the label is not adopted', { desired: [aWant('run')], containers: [aContainer('running', A, { name: 'stranger' })] }, ['accept']],
 ]
 
+const RETIRING: Case[] = [
+  ['nothing new is accepted', { desired: [aWant('run')] }, []],
+  ['an acceptance under way is called off', { desired: [aWant('run')], busy: new Map([[A, 'accept']]) }, ['interrupt']],
+  ['what was never here and is not wanted any more is still answered for', { desired: [aWant('stop')] }, ['refuse']],
+  ['what was accepted goes on', { desired: [aWant('run')], rows: [aRow()] }, ['ensure-image']],
+  ['what runs goes on', { desired: [aWant('run')], rows: [aRow({ phase: 'started', containerId: `id-${A}` })], containers: [aContainer('running')], attached: new Set([A]) }, []],
+  ['what Docker has and the journal has lost is adopted', { desired: [aWant('run')], containers: [aContainer('running')] }, ['adopt']],
+  ['what is sealed goes', { desired: [aWant('discard')], rows: [aRow({ phase: 'drained' })] }, ['discard']],
+]
+
 const started = aRow({ phase: 'started', containerId: `id-${A}` })
 const running = [aContainer('running')]
 const LIVE: Case[] = [
@@ -92,7 +102,7 @@ const LIVE: Case[] = [
   ['discarded and gone: rest', { desired: [aWant('discard')] }, []],
 ]
 
-describe.each([['launch', LAUNCH], ['networks and gangs', NETWORKS], ['epochs and strangers', EPOCHS], ['live', LIVE]] as const)('%s', (_group, cases) => {
+describe.each([['launch', LAUNCH], ['networks and gangs', NETWORKS], ['epochs and strangers', EPOCHS], ['live', LIVE], ['retiring', RETIRING.map(([name, world, kinds]): Case => [name, { retiring: true, ...world }, kinds])]] as const)('%s', (_group, cases) => {
   test.each(cases)('%s', (_name, world, kinds) => {
     const steps = plan(aWorld(world))
     expect(steps.map((step) => step.kind)).toEqual(kinds)

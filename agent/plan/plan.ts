@@ -28,6 +28,7 @@ export function plan(world: World): Step[] {
 function planOne(subject: Subject, world: World, claims: ReadonlySet<string>): Step | null {
   const { alloc, want, row } = subject
   const underWay = world.busy.get(alloc)
+  if (underWay === 'accept' && world.retiring) return { kind: 'interrupt', alloc, reason: 'the instance is being retired' }
   if (underWay !== undefined) return planInterrupt(alloc, want, underWay)
   if (want?.want === 'discard') return planDiscard(subject, want, world)
   if (row === null) return want === null ? null : planUnknown(subject, want, world)
@@ -75,6 +76,7 @@ function planUnknown({ alloc, container }: Subject, want: Desired, world: World)
   if (want.want !== 'run') return { kind: 'refuse', alloc, exit: 'stopped', reason: want.reason ?? `the master wants ${want.want} and it was never started here` }
   const highest = world.highestEpoch.get(id.task) ?? 0
   if (id.epoch <= highest) return { kind: 'refuse', alloc, exit: 'agent-error', reason: `epoch ${id.epoch} of ${id.task} is not above ${highest}, which this agent has accepted before` }
+  if (world.retiring) return null
   return { kind: 'accept', alloc, epoch: id.epoch, specDigest: want.spec, reason: 'new' }
 }
 

@@ -29,6 +29,8 @@ export interface World {
   /** Unix milliseconds */
   now: number
   desired: readonly Desired[]
+  /** the instance goes: nothing new is accepted, what is here goes on */
+  retiring: boolean
   rows: readonly AllocationRow[]
   containers: readonly ObservedContainer[]
   /** listed in the same call */

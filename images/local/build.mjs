@@ -1,8 +1,8 @@
-// Builds the binaries to plain JavaScript: dist/<name>.mjs and what it loads, dist/lib/<name>-*.mjs, with source maps.
+// Builds the binaries to plain JavaScript: dist/<name>.mjs with a source map, master and agent with chunks beside it.
 // Run: node images/local/build.mjs [name...]
-import { existsSync } from 'node:fs'
-import { chmod, mkdir, readdir, rm } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { existsSync, globSync } from 'node:fs'
+import { chmod, mkdir, rm } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..')
@@ -23,7 +23,7 @@ const BANNER = [
 
 /**
  * Builds the named binaries, all by default. An entry that does not exist is skipped with a printed reason.
- * Returns the programs written; each needs its files in lib/ beside it. `outDir` defaults to dist/ of the repository.
+ * Returns the programs written; each needs its chunks, dist/<name>-*.mjs. `outDir` defaults to dist/ of the repository.
  */
 export async function build({ names = ENTRIES.map(({ name }) => name), outDir = join(ROOT, 'dist'), print = console.log } = {}) {
   const unknown = names.filter((name) => !ENTRIES.some((one) => one.name === name))
@@ -36,7 +36,7 @@ export async function build({ names = ENTRIES.map(({ name }) => name), outDir = 
       print(`skipped ${name}: ${entry} does not exist`)
       continue
     }
-    written.push(await bundleOne(bundle, name, entry, outDir))
+    written.push(await bundleOne(bundle, entry, join(outDir, `${name}.mjs`)))
     print(`built ${written.at(-1)}`)
   }
   return written
@@ -52,25 +52,32 @@ const withoutUnused = {
   },
 }
 
-/**
- * In parts: what is loaded with its first use (the S3 client, systeminformation) is neither read nor kept by a process that
- * never uses it. Without white space, since V8 keeps the text of what it has loaded; names stay, for stack traces.
- */
-async function bundleOne(bundle, name, entry, outDir) {
-  for (const old of await readdir(join(outDir, 'lib')).catch(() => [])) if (isOf(name, old)) await rm(join(outDir, 'lib', old))
+// What is loaded only where it is needed is a file of its own: an idle process that never uses it pays nothing for it. Of
+// the EC2 client the ES modules are taken, from which esbuild leaves out the hundreds of commands that nobody calls (60 MB).
+const CHUNKED = {
+  splitting: true,
+  // V8 keeps the text of what it has loaded; names stay, for stack traces
+  minifyWhitespace: true,
+  minifySyntax: true,
+  alias: { '@aws-sdk/client-ec2': join(ROOT, 'node_modules/@aws-sdk/client-ec2/dist-es/index.js') },
+}
+
+async function bundleOne(bundle, entry, outfile) {
+  const name = basename(outfile, '.mjs')
+  const outdir = dirname(outfile)
+  const chunked = name !== 'drover'
+  if (chunked) for (const old of globSync(`${name}-*-*.mjs*`, { cwd: outdir })) await rm(join(outdir, old))
   await bundle({
     absWorkingDir: ROOT,
-    entryPoints: { [name]: entry },
-    outdir: outDir,
+    entryPoints: [{ in: entry, out: name }],
+    outdir,
     outExtension: { '.js': '.mjs' },
-    splitting: true,
-    chunkNames: `lib/${name}-[hash]`,
+    chunkNames: `${name}-[name]-[hash]`,
+    ...(chunked ? CHUNKED : {}),
     bundle: true,
     platform: 'node',
     target: 'node24',
     format: 'esm',
-    minifyWhitespace: true,
-    minifySyntax: true,
     sourcemap: 'linked',
     legalComments: 'linked',
     banner: { js: BANNER },
@@ -79,14 +86,8 @@ async function bundleOne(bundle, name, entry, outDir) {
     external: ['@node-rs/argon2', 'cpu-features', 'pg-native', 'bufferutil', 'utf-8-validate', 'snappy', '*.node'],
     logLevel: 'warning',
   })
-  const program = join(outDir, `${name}.mjs`)
-  await chmod(program, 0o755)
-  return program
-}
-
-/** `drover-…` begins like `drover-agent-…`: what follows the program's name is esbuild's hash. */
-function isOf(name, file) {
-  return file.startsWith(`${name}-`) && /^[A-Z0-9]{8}\./.test(file.slice(name.length + 1))
+  await chmod(outfile, 0o755)
+  return outfile
 }
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {

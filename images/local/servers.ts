@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { rmSync } from 'node:fs'
+import { existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { buildTrainer } from '../trainer/build.ts'
+import { buildTrainer, type Recipe } from '../trainer/build.ts'
 import { buildAll } from './build-all.ts'
 import { startEngine } from './engine.ts'
 import { openHerd, type Herd } from './herd.ts'
@@ -50,13 +50,15 @@ async function startServers(herd: Herd, dir: string, dataRoot: string, runDir: s
   const home = process.env['DROVER_LOCAL_POSTGRES'] ?? ''
   const docker = process.env['DROVER_LOCAL_ENGINE'] || (await phase('Docker Engine, in a network namespace of its own', () => startEngine(herd, { dataDir: join(dir, 'docker'), runDir, logFile: logFile('dockerd') }, signal)))
   herd.useEngine(docker, herd.child('dockerd'))
-  const image = await phase('trainer image', () => buildTrainer({ dockerHost: docker, cacheDir: TOOLS, progress: (text) => status(`  trainer image: ${text}`), signal }))
+  const trainer = (recipe: Recipe): Promise<string> => phase(`image drover/${recipe}`, () => buildTrainer({ recipe, dockerHost: docker, cacheDir: TOOLS, progress: (text) => status(`  drover/${recipe}: ${text}`), signal }))
+  const image = await trainer('trainer')
+  const torchImage = await trainer('trainer-torch')
   const database = await phase('Postgres', async () => startPostgres(herd, { home, dataRoot, logFile: logFile('postgres') }, await freePort(), signal))
   const aws = await phase('S3, EC2 and STS (moto)', () => startMoto(herd, logFile('moto'), signal))
   return {
     ...process.env,
-    DROVER_TEST_DOCKER: docker, DROVER_TEST_IMAGE: image, DROVER_TEST_PG: database, DROVER_TEST_PG_BIN: join(home, 'bin'), DROVER_TEST_AWS_ENDPOINT: aws,
-    DROVER_TEST_NATS_SERVER: process.env['DROVER_LOCAL_NATS'], DROVER_TEST_CHROMIUM: programPath('chromium'),
+    DROVER_TEST_DOCKER: docker, DROVER_TEST_IMAGE: image, DROVER_TEST_TORCH_IMAGE: torchImage, DROVER_TEST_PG: database, DROVER_TEST_PG_BIN: join(home, 'bin'), DROVER_TEST_AWS_ENDPOINT: aws,
+    DROVER_TEST_NATS_SERVER: process.env['DROVER_LOCAL_NATS'], DROVER_TEST_CHROMIUM: programPath('chromium'), DROVER_TEST_AEMM: process.env['DROVER_TEST_AEMM'] ?? builtMock(),
     AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test', AWS_REGION: 'us-east-1', DOCKER_HOST: docker,
   }
 }
@@ -66,6 +68,12 @@ async function startMoto(herd: Herd, logFile: string, signal: AbortSignal): Prom
   const child = herd.begin({ name: 'moto', command: join(TOOLS, 'venv/bin/moto_server'), args: ['-H', '127.0.0.1', '-p', String(port)], env: process.env, logFile })
   await ready(child, 60_000, signal, async () => (await fetch(`http://127.0.0.1:${port}/moto-api/`)).ok)
   return `http://127.0.0.1:${port}`
+}
+
+/** Undefined where there was no Go to build it with: its test then says that it is skipped. */
+function builtMock(): string | undefined {
+  const path = join(TOOLS, 'bin/ec2-metadata-mock')
+  return existsSync(path) ? path : undefined
 }
 
 function programPath(name: string): string {

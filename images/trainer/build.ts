@@ -6,20 +6,33 @@ import { createInterface } from 'node:readline'
 import { callDocker } from '../local/docker-http.ts'
 import { SetupError } from '../local/steps.mjs'
 
-/** The image of the examples, from Debian packages: a root file system by mmdebstrap, then imported. */
-const PACKAGES = readFileSync(join(import.meta.dirname, 'packages.txt'), 'utf8').split('\n').filter((line) => line !== '' && !line.startsWith('#'))
+/**
+ * Images from Debian packages: a root file system by mmdebstrap, then imported. `trainer` runs the examples;
+ * `trainer-torch` holds PyTorch with gloo, for gangs that train by torchrun.
+ */
+export type Recipe = 'trainer' | 'trainer-torch'
+
 const SUITE = 'bookworm'
-const MMDEBSTRAP = ['--variant=essential', `--include=${PACKAGES.join(',')}`, '--dpkgopt=path-exclude=/usr/share/man/*', '--dpkgopt=path-exclude=/usr/share/locale/*']
 const CHANGES = ['ENV PYTHONUNBUFFERED=1', 'CMD ["python3"]']
-const DIGEST = createHash('sha256').update(JSON.stringify([SUITE, MMDEBSTRAP, CHANGES])).digest('hex').slice(0, 12)
-const NAME = 'drover/trainer'
 /** mmdebstrap unpacks here: root's home would be closed to apt's own user, and /tmp may be small */
 const WORK = '/var/lib/drover-local/tmp'
 
-/** The same recipe has the same tag. */
-export const TRAINER_IMAGE = `${NAME}:${DIGEST}`
+function mmdebstrapOf(recipe: Recipe): string[] {
+  const packages = readFileSync(join(import.meta.dirname, `${recipe}.txt`), 'utf8').split('\n').filter((line) => line !== '' && !line.startsWith('#'))
+  return ['--variant=essential', `--include=${packages.join(',')}`, '--dpkgopt=path-exclude=/usr/share/man/*', '--dpkgopt=path-exclude=/usr/share/locale/*']
+}
+
+function digestOf(recipe: Recipe): string {
+  return createHash('sha256').update(JSON.stringify([SUITE, mmdebstrapOf(recipe), CHANGES])).digest('hex').slice(0, 12)
+}
+
+/** `drover/<recipe>:<digest of the recipe>` */
+export function trainerImage(recipe: Recipe): string {
+  return `drover/${recipe}:${digestOf(recipe)}`
+}
 
 export interface TrainerBuild {
+  recipe: Recipe
   dockerHost: string
   /** keeps the root file system, so that another engine gets it without building it again */
   cacheDir: string
@@ -29,40 +42,41 @@ export interface TrainerBuild {
 }
 
 /** True where the engine has the image of this very recipe; then it also goes by `:latest`. */
-export async function hasTrainer(dockerHost: string): Promise<boolean> {
-  if ((await callDocker(dockerHost, { method: 'GET', path: `/images/${TRAINER_IMAGE}/json` })).status !== 200) return false
-  await nameLatest(dockerHost)
+export async function hasTrainer(dockerHost: string, recipe: Recipe): Promise<boolean> {
+  if ((await callDocker(dockerHost, { method: 'GET', path: `/images/${trainerImage(recipe)}/json` })).status !== 200) return false
+  await nameLatest(dockerHost, recipe)
   return true
 }
 
-/** A minute and some 60 MB of Debian packages the first time. Gives the tag. */
+/** A minute and some 60 MB of Debian packages the first time, three times that with PyTorch. Gives the tag. */
 export async function buildTrainer(build: TrainerBuild): Promise<string> {
-  if (await hasTrainer(build.dockerHost)) return TRAINER_IMAGE
-  const tar = join(build.cacheDir, `trainer-${DIGEST}.tar`)
+  const { recipe, dockerHost } = build
+  if (await hasTrainer(dockerHost, recipe)) return trainerImage(recipe)
+  const tar = join(build.cacheDir, `${recipe}-${digestOf(recipe)}.tar`)
   if (!existsSync(tar)) {
     mkdirSync(build.cacheDir, { recursive: true })
     await makeRootFileSystem(`${tar}.new`, build)
     renameSync(`${tar}.new`, tar)
   }
   build.progress('importing')
-  const reply = await callDocker(build.dockerHost, {
-    method: 'POST', path: '/images/create', query: { fromSrc: '-', repo: NAME, tag: DIGEST, changes: CHANGES }, body: createReadStream(tar), signal: build.signal,
+  const reply = await callDocker(dockerHost, {
+    method: 'POST', path: '/images/create', query: { fromSrc: '-', repo: `drover/${recipe}`, tag: digestOf(recipe), changes: CHANGES }, body: createReadStream(tar), signal: build.signal,
   })
-  if (reply.status !== 200 || reply.body.includes('"error"')) throw new SetupError(`the Docker Engine did not import the trainer image: ${reply.status} ${reply.body.trim().slice(-300)}`, 'see whether the disk of the Docker Engine has 500 MB left, then run the same command again')
-  await nameLatest(build.dockerHost)
-  return TRAINER_IMAGE
+  if (reply.status !== 200 || reply.body.includes('"error"')) throw new SetupError(`the Docker Engine did not import ${trainerImage(recipe)}: ${reply.status} ${reply.body.trim().slice(-300)}`, 'see whether the disk of the Docker Engine has 1 GB left, then run the same command again')
+  await nameLatest(dockerHost, recipe)
+  return trainerImage(recipe)
 }
 
-async function nameLatest(dockerHost: string): Promise<void> {
-  const reply = await callDocker(dockerHost, { method: 'POST', path: `/images/${TRAINER_IMAGE}/tag`, query: { repo: NAME, tag: 'latest' } })
-  if (reply.status !== 201) throw new Error(`the Docker Engine did not name ${NAME}:latest: ${reply.status} ${reply.body.slice(0, 200)}`)
+async function nameLatest(dockerHost: string, recipe: Recipe): Promise<void> {
+  const reply = await callDocker(dockerHost, { method: 'POST', path: `/images/${trainerImage(recipe)}/tag`, query: { repo: `drover/${recipe}`, tag: 'latest' } })
+  if (reply.status !== 201) throw new Error(`the Docker Engine did not name drover/${recipe}:latest: ${reply.status} ${reply.body.slice(0, 200)}`)
 }
 
-function makeRootFileSystem(tar: string, { progress, signal }: TrainerBuild): Promise<void> {
+function makeRootFileSystem(tar: string, { recipe, progress, signal }: TrainerBuild): Promise<void> {
   mkdirSync(WORK, { recursive: true, mode: 0o755 })
   rmSync(tar, { force: true })
   const last: string[] = []
-  const child = spawn('mmdebstrap', [...MMDEBSTRAP, '--format=tar', SUITE, tar], { env: { ...process.env, TMPDIR: WORK }, stdio: ['ignore', 'ignore', 'pipe'], signal, killSignal: 'SIGINT' })
+  const child = spawn('mmdebstrap', [...mmdebstrapOf(recipe), '--format=tar', SUITE, tar], { env: { ...process.env, TMPDIR: WORK }, stdio: ['ignore', 'ignore', 'pipe'], signal, killSignal: 'SIGINT' })
   createInterface({ input: child.stderr }).on('line', (line) => {
     last.push(line)
     if (line.startsWith('I: ')) progress(line.slice(3).replace(/\.+$/, ''))

@@ -5,7 +5,7 @@ import type { Place, TypeFacts } from '../scale/pool.ts'
 export interface Cloud {
   /** Cached for a day; a type EC2 does not know is absent from the answer. */
   types(names: readonly string[]): Promise<TypeFacts[]>
-  /** Subnets with their zones in the given order; without any, one place a zone that has a default subnet. */
+  /** Subnets with their zones in the given order; without any, one place a zone that has a default subnet. Cached for ten minutes. */
   places(subnets: readonly string[]): Promise<Place[]>
   /** RunInstances with ClientToken = `launch.token`: the same token gives the same instances. */
   launch(launch: CloudLaunch): Promise<CloudInstance[]>

@@ -15,44 +15,63 @@ export interface Assignment {
   ownerId: number
   owner: { uid: number; user: string; gid: number; group: string } | null
   storage: (master: Storage) => Storage
+  /** I5: the newest committed checkpoint, highest steps first, then the later attempt and ordinal */
+  restore: AllocationSpec['restore']
 }
 
-/** Locks the allocation; null when it waits no longer or its experiment is not active any more. */
-export async function loadAssignment(tx: Tx, id: string): Promise<Assignment | null> {
-  const row = await tx.selectFrom('allocations as a')
-    .innerJoin('tasks as t', 't.id', 'a.task_id').innerJoin('trials as tr', 'tr.task_id', 't.id')
-    .innerJoin('experiments as e', 'e.id', 'tr.experiment_id').innerJoin('users as u', 'u.id', 'e.owner_id')
-    .select(['a.pool', 'a.epoch', 'a.task_id', 'e.id as experimentId', 'e.slug', 'e.config', 'e.context_digest', 'e.owner_id', 'tr.id as trialId', 'tr.hparams', 'tr.seed', 'u.agent_user'])
-    .where('a.id', '=', id).where('a.state', '=', 'PENDING').where('e.state', '=', 'ACTIVE').where('tr.state', '=', 'ACTIVE')
-    .forUpdate('a').executeTakeFirst()
-  if (!row) return null
+interface Row {
+  id: string
+  pool: string
+  epoch: number
+  taskId: string
+  experimentId: number
+  slug: string
+  config: ExperimentConfig
+  contextDigest: string | null
+  ownerId: number
+  trialId: number
+  hparams: Record<string, unknown>
+  seed: number
+  agentUser: Assignment['owner']
+  restore: AllocationSpec['restore']
+}
+
+/** Locks the allocations; one that waits no longer, or whose experiment is not active any more, is absent. */
+export async function loadAssignments(tx: Tx, ids: readonly string[]): Promise<Map<string, Assignment>> {
+  const { rows } = await sql<Row>`
+    SELECT a.id, a.pool, a.epoch, a.task_id AS "taskId", e.id AS "experimentId", e.slug, e.config, e.context_digest AS "contextDigest", e.owner_id AS "ownerId",
+      tr.id AS "trialId", tr.hparams, tr.seed, u.agent_user AS "agentUser", c.restore
+    FROM allocations a JOIN tasks t ON t.id = a.task_id JOIN trials tr ON tr.task_id = t.id JOIN experiments e ON e.id = tr.experiment_id JOIN users u ON u.id = e.owner_id
+    LEFT JOIN LATERAL (
+      SELECT jsonb_build_object('uuid', c.uuid, 'prefix', c.prefix, 'steps', c.steps, 'ordinal', c.ordinal, 'manifest', c.manifest_digest) AS restore
+      FROM checkpoints c WHERE a.epoch > 1 AND c.trial_id = tr.id AND c.state = 'COMPLETED' AND c.manifest_digest IS NOT NULL
+      ORDER BY c.steps DESC, c.epoch DESC, c.ordinal DESC LIMIT 1
+    ) c ON true
+    WHERE a.id = ANY(${[...ids]}::text[]) AND a.state = 'PENDING' AND e.state = 'ACTIVE' AND tr.state = 'ACTIVE' ORDER BY a.id FOR UPDATE OF a`.execute(tx)
+  return new Map(rows.map((row) => [row.id, toAssignment(row)]))
+}
+
+function toAssignment(row: Row): Assignment {
   return {
     pool: row.pool,
-    taskId: row.task_id,
-    allocation: { id, taskId: row.task_id, epoch: row.epoch },
-    experiment: { id: row.experimentId, slug: row.slug, config: row.config, contextDigest: row.context_digest },
+    taskId: row.taskId,
+    allocation: { id: row.id, taskId: row.taskId, epoch: row.epoch },
+    experiment: { id: row.experimentId, slug: row.slug, config: row.config, contextDigest: row.contextDigest },
     trial: { id: row.trialId, hparams: row.hparams, seed: row.seed },
-    ownerId: row.owner_id,
-    owner: row.agent_user,
+    ownerId: row.ownerId,
+    owner: row.agentUser,
     storage: (master) => {
       const choice = storageOf(row.config.checkpoint_storage, master)
       if (!choice.ok) throw new Error(choice.error)
       return choice.storage
     },
+    restore: row.restore,
   }
-}
-
-/** I5: the newest committed checkpoint, highest steps first, then the later attempt and ordinal. */
-export async function newestCheckpoint(tx: Tx, taskId: string): Promise<NonNullable<AllocationSpec['restore']> | null> {
-  const row = await tx.selectFrom('checkpoints').select(['uuid', 'prefix', 'steps', 'ordinal', 'manifest_digest'])
-    .where('task_id', '=', taskId).where('state', '=', 'COMPLETED').where('manifest_digest', 'is not', null)
-    .orderBy('steps', 'desc').orderBy('epoch', 'desc').orderBy('ordinal', 'desc').limit(1).executeTakeFirst()
-  if (!row?.manifest_digest) return null
-  return { uuid: row.uuid, prefix: row.prefix, steps: row.steps, ordinal: row.ordinal, manifest: row.manifest_digest }
 }
 
 /** What earlier attempts reported above the point of resumption will be reported anew. */
 export async function replaceMetricsAfter(tx: Tx, assignment: Assignment, steps: number): Promise<void> {
+  if (assignment.allocation.epoch === 1) return
   const result = await sql`UPDATE metrics SET replaced = true
     WHERE trial_id = ${assignment.trial.id} AND steps > ${steps} AND epoch < ${assignment.allocation.epoch} AND NOT replaced`.execute(tx)
   if ((result.numAffectedRows ?? 0n) === 0n) return

@@ -1,18 +1,14 @@
 import { sql } from 'kysely'
 import type { Slot } from '../../protocol/wire/heartbeat.ts'
-import type { PendingAllocation, ScheduleAgent, ScheduleWorld } from '../schedule/world.ts'
+import type { PendingAllocation, ScheduleAgent } from '../schedule/world.ts'
 import type { Db } from '../store/db.ts'
+import type { Tx } from '../store/leader.ts'
 
 /** An agent silent for so long gets no new work. */
 export const SUSPECT_SECONDS = 30
 
-/** One snapshot for the scheduler. Whatever changes meanwhile is found out by the re-check at commit. */
-export async function loadScheduleWorld(db: Db): Promise<ScheduleWorld> {
-  const pending = await loadPending(db)
-  return pending.length === 0 ? { agents: [], pending } : { agents: await loadAgents(db), pending }
-}
-
-async function loadPending(db: Db): Promise<PendingAllocation[]> {
+/** What waits, in order. Whatever changes meanwhile is found out by the re-check at commit. */
+export async function loadPending(db: Db | Tx): Promise<PendingAllocation[]> {
   const { rows } = await sql<PendingAllocation>`
     SELECT a.id AS allocation, a.pool, a.slots, e.priority, e.id AS "order"
     FROM allocations a JOIN tasks t ON t.id = a.task_id JOIN experiments e ON e.id = t.experiment_id
@@ -35,7 +31,8 @@ interface AgentRow {
   aux: number
 }
 
-async function loadAgents(db: Db): Promise<ScheduleAgent[]> {
+/** Every agent that is not retired, with what is taken of it. */
+export async function loadAgents(db: Db | Tx): Promise<ScheduleAgent[]> {
   const { rows } = await sql<AgentRow>`
     SELECT g.id, g.pool, g.enabled, g.draining, g.retiring IS NOT NULL OR g.notice IS NOT NULL OR g.lost_at IS NOT NULL AS leaving, g.inventory->>'zone' AS zone, g.inventory->'slots' AS slots, g.disabled_slots AS disabled,
       coalesce(g.seen_at < clock_timestamp() - make_interval(secs => ${SUSPECT_SECONDS}), true) AS suspect,

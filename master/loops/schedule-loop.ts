@@ -1,29 +1,62 @@
 import { startLoop, type Loop } from '../../protocol/kit/loop.ts'
+import { afterAssign } from '../schedule/after-assign.ts'
 import { schedule } from '../schedule/schedule.ts'
+import type { PendingAllocation, ScheduleAgent, ScheduleDecision } from '../schedule/world.ts'
 import type { LoopDeps } from './deps.ts'
-import { applyAssign, applyWaits } from './schedule-apply.ts'
-import { loadScheduleWorld } from './schedule-load.ts'
-import { eachOrThrowAfter } from './each.ts'
+import { applyAssigns, applyWaits, type Assign } from './schedule-apply.ts'
+import { loadAgents, loadPending } from './schedule-load.ts'
 
 const SWEEP_MS = 1_000
+/** placements of one transaction: enough to share its cost, few enough to keep its locks short */
+const GROUP = 64
+
+/**
+ * The agents as the last pass left them. A placement made from it is checked under locks like any other; that something
+ * must wait is only ever said from a fresh snapshot.
+ */
+interface Memory {
+  agents: readonly ScheduleAgent[] | null
+}
 
 /** Load, decide, apply; agents are poked after each commit. */
 export function startScheduleLoop(deps: LoopDeps): Loop {
-  return startLoop({ name: 'schedule', sweepMs: SWEEP_MS, signal: deps.signal, clock: deps.clock, random: deps.random, log: deps.log, pass: () => schedulePass(deps) })
+  const memory: Memory = { agents: null }
+  return startLoop({ name: 'schedule', sweepMs: SWEEP_MS, signal: deps.signal, clock: deps.clock, random: deps.random, log: deps.log, pass: () => schedulePass(deps, memory) })
 }
 
-export async function schedulePass(deps: LoopDeps): Promise<void> {
+export async function schedulePass(deps: LoopDeps, memory: Memory = { agents: null }): Promise<void> {
   const epoch = deps.leaderEpoch()
   if (epoch === null) return
-  const decisions = schedule(await loadScheduleWorld(deps.db))
+  const pending = await loadPending(deps.db)
+  if (pending.length === 0) return
+  const { decisions, agents } = await decide(deps, memory, pending)
+  memory.agents = agents
   const assigns = decisions.filter((decision) => decision.kind === 'assign')
-  await eachOrThrowAfter(assigns, async (decision) => {
-    // the world moved on meanwhile: whatever moved it wakes the loop, and the sweep looks again
-    if (!(await applyAssign(deps, epoch, decision))) return
-    deps.log.info({ allocation: decision.allocation, members: decision.members }, 'allocation assigned')
-    deps.poke(decision.members.map((member) => member.agent))
-    deps.wake('feed')
-  })
+  for (let from = 0; from < assigns.length; from += GROUP) await assignGroup(deps, epoch, memory, assigns.slice(from, from + GROUP))
   const changed = await applyWaits(deps, epoch, decisions.filter((decision) => decision.kind === 'wait'))
-  if (changed > 0) deps.wake('feed')
+  if (changed === 0) return
+  deps.wake('scale')
+  deps.wake('feed')
+}
+
+async function decide(deps: LoopDeps, memory: Memory, pending: PendingAllocation[]): Promise<{ decisions: ScheduleDecision[]; agents: readonly ScheduleAgent[] }> {
+  if (memory.agents !== null) {
+    const decisions = schedule({ agents: memory.agents, pending })
+    if (decisions.every((decision) => decision.kind === 'assign')) return { decisions, agents: memory.agents }
+  }
+  const agents = await loadAgents(deps.db)
+  return { decisions: schedule({ agents, pending }), agents }
+}
+
+async function assignGroup(deps: LoopDeps, epoch: number, memory: Memory, group: readonly Assign[]): Promise<void> {
+  const placed = await applyAssigns(deps, epoch, group)
+  if (placed.length < group.length) {
+    // the world moved on: look at it anew
+    memory.agents = null
+    deps.wake('schedule')
+  } else if (memory.agents !== null) memory.agents = afterAssign(memory.agents, placed)
+  if (placed.length === 0) return
+  for (const decision of placed) deps.log.info({ allocation: decision.allocation, members: decision.members }, 'allocation assigned')
+  deps.poke([...new Set(placed.flatMap((decision) => decision.members.map((member) => member.agent)))])
+  deps.wake('feed')
 }

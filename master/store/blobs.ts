@@ -5,11 +5,13 @@ import type { Tx } from './leader.ts'
 
 const SLICE_BYTES = 1024 * 1024
 
-/** Keeps bytes under their SHA-256 (hex); the same bytes are kept once. */
-export async function putBlob(tx: Tx | Db, bytes: Uint8Array): Promise<string> {
-  const digest = createHash('sha256').update(bytes).digest('hex')
-  await tx.insertInto('blobs').values({ digest, bytes: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength) }).onConflict((c) => c.column('digest').doNothing()).execute()
-  return digest
+/** Keeps bytes under their SHA-256 (hex), the same bytes once; one statement. Gives the digests in the same order. */
+export async function putBlobs(tx: Tx | Db, all: readonly Uint8Array[]): Promise<string[]> {
+  const digests = all.map((bytes) => createHash('sha256').update(bytes).digest('hex'))
+  // in one order everywhere: two transactions that put the same blobs must not wait for each other in a circle
+  const rows = [...new Map(all.map((bytes, index) => [digests[index] ?? '', Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)]))].sort(([a], [b]) => (a < b ? -1 : 1))
+  if (rows.length > 0) await tx.insertInto('blobs').values(rows.map(([digest, bytes]) => ({ digest, bytes }))).onConflict((c) => c.column('digest').doNothing()).execute()
+  return digests
 }
 
 /** Size in bytes; null when there is none. */

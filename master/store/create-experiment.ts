@@ -1,15 +1,15 @@
 import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
 import { slugOf } from '../../protocol/bucket/layout.ts'
-import { trialTaskId } from '../../protocol/words/ids.ts'
+import { allocationId, trialTaskId } from '../../protocol/words/ids.ts'
 import type { Storage } from '../../protocol/wire/spec.ts'
 import { storageOf } from '../reconcile/storage-of.ts'
 import { firstTrials, type TrialSpec } from '../search/single.ts'
-import { createAllocation } from './allocations.ts'
-import { putBlob } from './blobs.ts'
-import { cleanText, toJsonb } from './clean.ts'
+import { putBlobs } from './blobs.ts'
+import { toJsonb } from './clean.ts'
 import type { NewExperiment } from './commands.ts'
 import type { Db } from './db.ts'
+import { groupCommit } from './group-commit.ts'
 import { addEvents, type NewEvent } from './events.ts'
 import type { Tx } from './leader.ts'
 
@@ -32,29 +32,63 @@ export interface PoolNames {
   aux: string
 }
 
-/** One transaction: model definition, experiment, tasks, trials, first allocations (PENDING, epoch 1) and the event. */
-export async function createExperiment(db: Db, input: NewExperiment, cluster: { storage: Storage; pools: PoolNames }): Promise<{ experimentId: number; trialId: number }> {
-  const pool = poolOf(input, cluster.pools)
+interface Made {
+  experimentId: number
+  trialId: number
+}
+
+/** A model definition larger than this is stored on its own: nobody waits for another's upload. */
+const GROUPED_BYTES_MAX = 1 << 20
+
+/** One transaction: model definition, experiment, tasks, trials, first allocations (PENDING, epoch 1) and the event. Those of one moment share it. */
+export function experimentMaker(db: Db, cluster: { storage: Storage; pools: PoolNames }): (input: NewExperiment) => Promise<Made> {
+  const grouped = groupCommit<Checked, Made>(db, createAll)
+  return async (input) => {
+    const checked = check(input, cluster)
+    if ((input.context?.byteLength ?? 0) <= GROUPED_BYTES_MAX) return grouped(checked)
+    const [made] = await db.transaction().execute((tx) => createAll(tx, [checked]))
+    if (!made) throw new Error('the experiment was not made')
+    return made
+  }
+}
+
+interface Checked {
+  input: NewExperiment
+  pool: string
+  trials: readonly TrialSpec[]
+}
+
+function check(input: NewExperiment, cluster: { storage: Storage; pools: PoolNames }): Checked {
   const storage = storageOf(input.config.checkpoint_storage, cluster.storage)
   if (!storage.ok) throw new ExperimentRefused('checkpoint_storage', storage.error)
-  return db.transaction().execute(async (tx) => {
-    const contextDigest = input.context === null ? null : await putBlob(tx, input.context)
-    const experimentId = await insertExperiment(tx, input, pool, contextDigest)
-    const events: NewEvent[] = [{ kind: 'experiment-created', experimentId, text: `experiment ${experimentId} was created${input.activate ? '' : ', paused'}`, data: { ownerId: input.ownerId } }]
-    const trialIds: number[] = []
-    for (const trial of firstTrials(input.config)) {
-      const trialId = await insertTrial(tx, experimentId, trial)
-      trialIds.push(trialId)
-      events.push({ kind: 'trial-created', experimentId, trialId, text: `trial ${trialId} was created by the searcher ${input.config.searcher.name}` })
-      if (!input.activate) continue
-      const { id } = await createAllocation(tx, { taskId: trialTaskId(trialId), pool, slots: input.config.resources.slots_per_trial })
-      events.push({ kind: 'allocation-created', experimentId, trialId, allocationId: id, text: `allocation ${id} waits for the scheduler` })
-    }
-    await addEvents(tx, events)
-    const [trialId] = trialIds
-    if (trialId === undefined) throw new Error('the searcher made no trial')
-    return { experimentId, trialId }
+  const trials = firstTrials(input.config)
+  if (trials.length === 0) throw new Error('the searcher made no trial')
+  return { input, pool: poolOf(input, cluster.pools), trials }
+}
+
+async function createAll(tx: Tx, all: readonly Checked[]): Promise<Made[]> {
+  const contexts = await putBlobs(tx, all.flatMap(({ input }) => (input.context === null ? [] : [input.context])))
+  const digests = contexts.values()
+  const rows = await insertAll(tx, all, all.map(({ input }) => (input.context === null ? null : (digests.next().value ?? null))))
+  const made = all.map((_, n): Made & { trials: number[] } => {
+    const own = rows.filter((row) => row.n === n)
+    const [first] = own
+    if (!first) throw new Error('an experiment was stored without a trial')
+    return { experimentId: first.experiment, trialId: first.trial, trials: own.map((row) => row.trial) }
   })
+  await addEvents(tx, made.flatMap((one, n) => eventsOf(all[n]?.input, one)))
+  return made.map(({ experimentId, trialId }) => ({ experimentId, trialId }))
+}
+
+function eventsOf(input: NewExperiment | undefined, { experimentId, trials }: { experimentId: number; trials: readonly number[] }): NewEvent[] {
+  if (!input) return []
+  const created: NewEvent = { kind: 'experiment-created', experimentId, text: `experiment ${experimentId} was created${input.activate ? '' : ', paused'}`, data: { ownerId: input.ownerId } }
+  return [created, ...trials.flatMap((trialId): NewEvent[] => {
+    const trial: NewEvent = { kind: 'trial-created', experimentId, trialId, text: `trial ${trialId} was created by the searcher ${input.config.searcher.name}` }
+    if (!input.activate) return [trial]
+    const allocation = allocationId(trialTaskId(trialId), 1)
+    return [trial, { kind: 'allocation-created', experimentId, trialId, allocationId: allocation, text: `allocation ${allocation} waits for the scheduler` }]
+  })]
 }
 
 function poolOf(input: NewExperiment, names: PoolNames): string {
@@ -64,35 +98,36 @@ function poolOf(input: NewExperiment, names: PoolNames): string {
   throw new ExperimentRefused('resources.resource_pool', `resources.resource_pool is ${JSON.stringify(named)}, which this cluster does not have: name one of ${names.pools.join(', ')}, or leave it out for ${names.compute}`)
 }
 
-async function insertExperiment(tx: Tx, input: NewExperiment, pool: string, contextDigest: string | null): Promise<number> {
+function rowOf({ input, pool, trials }: Checked, n: number, contextDigest: string | null): Record<string, unknown> {
   const { config } = input
-  const row = await tx.insertInto('experiments').values({
-    name: cleanText(config.name),
-    slug: slugOf(config.name),
-    description: cleanText(config.description),
-    labels: toJsonb(config.labels),
-    state: input.activate ? 'ACTIVE' : 'PAUSED',
-    owner_id: input.ownerId,
-    project_id: input.projectId,
-    parent_id: input.parentId,
-    config: toJsonb(config),
-    original_config: cleanText(input.originalConfig),
-    context_digest: contextDigest,
-    resource_pool: pool,
-    slots_per_trial: config.resources.slots_per_trial,
-    priority: config.resources.priority ?? PRIORITY_DEFAULT,
-    max_restarts: config.max_restarts,
-    searcher: toJsonb(config.searcher),
-  }).returning('id').executeTakeFirstOrThrow()
-  return row.id
+  return {
+    n, pool, activate: input.activate, name: config.name, slug: slugOf(config.name), description: config.description, labels: config.labels, owner: input.ownerId, project: input.projectId,
+    parent: input.parentId, config, original: input.originalConfig, context: contextDigest, slots: config.resources.slots_per_trial, priority: config.resources.priority ?? PRIORITY_DEFAULT,
+    restarts: config.max_restarts, searcher: config.searcher, trials: trials.map((trial) => ({ request: randomUUID(), hparams: trial.hparams, seed: trial.seed })),
+  }
 }
 
-async function insertTrial(tx: Tx, experimentId: number, trial: TrialSpec): Promise<number> {
-  const { rows } = await sql<{ id: number }>`SELECT nextval(pg_get_serial_sequence('trials', 'id'))::int AS id`.execute(tx)
-  const id = rows[0]?.id
-  if (id === undefined) throw new Error('the trial sequence gave no id')
-  const taskId = trialTaskId(id)
-  await tx.insertInto('tasks').values({ id: taskId, kind: 'TRIAL', experiment_id: experimentId }).execute()
-  await tx.insertInto('trials').values({ id, experiment_id: experimentId, request_id: randomUUID(), task_id: taskId, state: 'ACTIVE', hparams: toJsonb(trial.hparams), seed: trial.seed }).execute()
-  return id
+/** Experiments, tasks, trials and, where they are active, first allocations: one statement, since hundreds may come in a second. */
+async function insertAll(tx: Tx, all: readonly Checked[], contexts: readonly (string | null)[]): Promise<{ n: number; experiment: number; trial: number }[]> {
+  const rows = all.map((checked, n) => rowOf(checked, n, contexts[n] ?? null))
+  const result = await sql<{ n: number; experiment: number; trial: number }>`
+    WITH input AS MATERIALIZED (
+      SELECT nextval(pg_get_serial_sequence('experiments', 'id'))::int AS id, r.* FROM jsonb_to_recordset(${toJsonb(rows)}::jsonb) AS r
+        (n int, pool text, activate boolean, name text, slug text, description text, labels jsonb, owner int, project int, parent int, config jsonb, original text, context text, slots int, priority int, restarts int, searcher jsonb, trials jsonb)
+    ), experiment AS (
+      INSERT INTO experiments (id, name, slug, description, labels, state, owner_id, project_id, parent_id, config, original_config, context_digest, resource_pool, slots_per_trial, priority, max_restarts, searcher)
+      SELECT id, name, slug, description, labels, CASE WHEN activate THEN 'ACTIVE' ELSE 'PAUSED' END, owner, project, parent, config, original, context, pool, slots, priority, restarts, searcher FROM input
+    ), numbered AS MATERIALIZED (
+      SELECT nextval(pg_get_serial_sequence('trials', 'id'))::int AS id, i.id AS experiment, i.n, i.activate, i.pool, i.slots, t.trial
+      FROM input i CROSS JOIN LATERAL jsonb_array_elements(i.trials) WITH ORDINALITY AS t (trial, place)
+    ), tasked AS (
+      INSERT INTO tasks (id, kind, experiment_id, epoch) SELECT 'trial-' || id, 'TRIAL', experiment, CASE WHEN activate THEN 1 ELSE 0 END FROM numbered
+    ), made AS (
+      INSERT INTO trials (id, experiment_id, request_id, task_id, state, hparams, seed)
+      SELECT id, experiment, trial->>'request', 'trial-' || id, 'ACTIVE', trial->'hparams', (trial->>'seed')::bigint FROM numbered
+    ), allocated AS (
+      INSERT INTO allocations (id, task_id, epoch, state, pool, slots) SELECT 'trial-' || id || '.1', 'trial-' || id, 1, 'PENDING', pool, slots FROM numbered WHERE activate
+    )
+    SELECT n, experiment, id AS trial FROM numbered ORDER BY n, id`.execute(tx)
+  return result.rows
 }

@@ -2,6 +2,7 @@ import { Kysely, Migrator, PostgresDialect, sql, type Migration } from 'kysely'
 import pg from 'pg'
 import * as init from './migrations/0001-init.ts'
 import * as ec2 from './migrations/0002-ec2.ts'
+import { prepareStatements } from './prepared.ts'
 import type { Database } from './schema.ts'
 
 export type Db = Kysely<Database>
@@ -16,7 +17,10 @@ export function openDb(url: string, options: { max: number; applicationName: str
   const pool = new pg.Pool({ connectionString: url, max: options.max, application_name: options.applicationName, statement_timeout: 30_000, connectionTimeoutMillis: 5_000, keepAlive: true })
   pool.on('error', options.onError)
   // a connection that is cut between two statements of a transaction has no other listener: without one the process dies
-  pool.on('connect', (client) => client.on('error', options.onError))
+  pool.on('connect', (client) => {
+    client.on('error', options.onError)
+    prepareStatements(client)
+  })
   return new Kysely<Database>({ dialect: new PostgresDialect({ pool }) })
 }
 

@@ -19,12 +19,12 @@ const EVENTS_LOCK = 0x64726576
 
 /**
  * Writes events; the last statement of its transaction. The advisory lock is held until the commit, so that ids grow
- * in order of commit and a follower with a cursor misses none. Taken last, it can never be part of a deadlock.
+ * in order of commit and a follower with a cursor misses none: each row draws its id only after the lock was given.
+ * Taken last, it can never be part of a deadlock.
  */
 export async function addEvents(tx: Tx, events: readonly NewEvent[]): Promise<void> {
   if (events.length === 0) return
-  await sql`SELECT pg_advisory_xact_lock(${EVENTS_LOCK})`.execute(tx)
-  await tx.insertInto('events').values(events.map((event) => ({
+  const rows = events.map((event) => ({
     kind: event.kind,
     experiment_id: event.experimentId ?? null,
     trial_id: event.trialId ?? null,
@@ -33,6 +33,11 @@ export async function addEvents(tx: Tx, events: readonly NewEvent[]): Promise<vo
     instance_id: event.instanceId ?? null,
     pool: event.pool ?? null,
     text: cleanText(event.text).slice(0, 4096),
-    data: toJsonb(event.data ?? {}),
-  }))).execute()
+    data: event.data ?? {},
+  }))
+  await sql`WITH locked AS MATERIALIZED (SELECT pg_advisory_xact_lock(${EVENTS_LOCK}) IS NULL AS never)
+    INSERT INTO events (kind, experiment_id, trial_id, allocation_id, agent_id, instance_id, pool, text, data)
+    SELECT r.kind, r.experiment_id, r.trial_id, r.allocation_id, r.agent_id, r.instance_id, r.pool, r.text, r.data
+    FROM locked CROSS JOIN LATERAL jsonb_to_recordset(CASE WHEN locked.never THEN '[]' ELSE ${toJsonb(rows)}::jsonb END) AS r
+      (kind text, experiment_id int, trial_id int, allocation_id text, agent_id text, instance_id text, pool text, text text, data jsonb)`.execute(tx)
 }

@@ -2,7 +2,7 @@ import type { LoopName } from '../../protocol/wire/subjects.ts'
 import type { Storage } from '../../protocol/wire/spec.ts'
 import { setAgentEnabled, setSlotEnabled } from './agent-commands.ts'
 import type { CommandResult, Commands } from './commands.ts'
-import { createExperiment, type PoolNames } from './create-experiment.ts'
+import { experimentMaker, type PoolNames } from './create-experiment.ts'
 import type { Db } from './db.ts'
 import { killTrial, setArchived, WISHES, wishFor } from './experiment-commands.ts'
 
@@ -16,6 +16,7 @@ export interface CommandDeps {
 /** The commands of commands.ts; each wakes the loops concerned after its commit. */
 export function makeCommands(deps: CommandDeps): Commands {
   const { db } = deps
+  const createExperiment = experimentMaker(db, deps)
   const waking = async <T>(loop: LoopName, work: Promise<T>): Promise<T> => {
     const result = await work
     deps.wake(loop)
@@ -24,7 +25,7 @@ export function makeCommands(deps: CommandDeps): Commands {
   }
   const wish = (id: number, name: keyof typeof WISHES, by: string): Promise<CommandResult> => waking('lifecycle', wishFor(db, id, WISHES[name], by))
   return {
-    createExperiment: (input) => waking('schedule', createExperiment(db, input, deps)),
+    createExperiment: (input) => waking('schedule', createExperiment(input)),
     activate: (id, by) => wish(id, 'activate', by),
     pause: (id, by) => wish(id, 'pause', by),
     cancel: (id, by) => wish(id, 'cancel', by),

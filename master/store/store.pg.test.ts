@@ -2,10 +2,11 @@ import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { newExperiment, openRig, type Rig } from '../loops/rig.ts'
 import { createAllocation } from './allocations.ts'
-import { blobSize, putBlob, readBlob } from './blobs.ts'
+import { blobSize, putBlobs, readBlob } from './blobs.ts'
 import { openCluster } from './cluster.ts'
 import { addEvents } from './events.ts'
 import { isTransient, isUniqueViolation } from './failures.ts'
+import { groupCommit } from './group-commit.ts'
 import { PG_ADMIN_URL } from './fresh-db.ts'
 import { acquireLeader, assertLeader, NotLeaderError, releaseLeader } from './leader.ts'
 
@@ -74,8 +75,8 @@ describe.skipIf(!PG_ADMIN_URL)('store', () => {
 
   test('blobs come back in slices', async () => {
     const bytes = Buffer.alloc(2_500_000, 7)
-    const digest = await putBlob(rig.db, bytes)
-    expect(await putBlob(rig.db, bytes)).toBe(digest)
+    const [digest = ''] = await putBlobs(rig.db, [bytes])
+    expect(await putBlobs(rig.db, [bytes])).toEqual([digest])
     const parts: Buffer[] = []
     for await (const part of readBlob(rig.db, digest, (await blobSize(rig.db, digest)) ?? 0)) parts.push(part)
     expect(parts.map((part) => part.length)).toEqual([1_048_576, 1_048_576, 402_848])
@@ -103,6 +104,20 @@ describe.skipIf(!PG_ADMIN_URL)('store', () => {
     process.off('uncaughtException', listener)
     expect(uncaught).toEqual([])
     await sql`SELECT 1`.execute(rig.db)
+  })
+
+  test('what comes while a transaction runs shares the next; one that fails fails alone, the others stand', async () => {
+    const sizes: number[] = []
+    const put = groupCommit<string, string>(rig.db, async (tx, inputs) => {
+      sizes.push(inputs.length)
+      await tx.insertInto('alarms').values(inputs.map((key) => ({ key, text: key }))).execute()
+      if (inputs.includes('bad')) throw new Error('bad input')
+      return inputs.map((key) => `${key}!`)
+    })
+    const outcomes = await Promise.allSettled(['first', 'a', 'bad', 'b'].map(put))
+    expect(outcomes.map((one) => (one.status === 'fulfilled' ? one.value : String(one.reason)))).toEqual(['first!', 'a!', 'Error: bad input', 'b!'])
+    expect(sizes).toEqual([1, 3, 1, 1, 1])
+    expect((await rig.db.selectFrom('alarms').select('key').orderBy('key').execute()).map((row) => row.key)).toEqual(['a', 'b', 'first'])
   })
 })
 

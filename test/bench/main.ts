@@ -1,4 +1,8 @@
+import { mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { startStack, missingParts, type Stack } from '../rig/stack.ts'
+import { assignRows } from './assign.ts'
 import { idleRows } from './idle.ts'
 import { measured, table, type Measured, type Row } from './row.ts'
 import { startRows } from './start.ts'
@@ -14,8 +18,16 @@ interface Group {
 const GROUPS: readonly Group[] = [
   { names: ['checkpoint upload 256 MiB over HTTP'], stack: false, run: uploadRows },
   { names: ['E1 idle memory, agent', 'E1 idle CPU, agent', 'idle memory, master', 'idle CPU, master'], stack: true, run: idleRows },
+  { names: ['submit to assigned at 500/s, p50', 'submit to assigned at 500/s, p99'], stack: true, run: assignRows },
   { names: ['C1 submit to running, dockerode', 'C1 submit to running, docker run'], stack: true, run: startRows },
 ]
+
+/** A second pool for agents that are simulated. */
+function poolsFile(): string {
+  const path = join(mkdtempSync(join(tmpdir(), 'drover-bench-')), 'master.yaml')
+  writeFileSync(path, 'resource_pools: [{pool_name: default}, {pool_name: simulated}]\n')
+  return path
+}
 
 const json = process.argv.includes('--json')
 const only = process.argv.includes('--only') ? (process.argv[process.argv.indexOf('--only') + 1] ?? '') : ''
@@ -29,7 +41,7 @@ if (missing && chosen.some((group) => group.stack)) {
   process.stderr.write(`bench: ${missing}\n`)
   process.exit(1)
 }
-const stack = chosen.some((group) => group.stack) ? await startStack({ env: { DROVER_LOG_LEVEL: 'warn' } }) : null
+const stack = chosen.some((group) => group.stack) ? await startStack({ env: { DROVER_LOG_LEVEL: 'warn', DROVER_CONFIG: poolsFile() } }) : null
 try {
   const rows: Measured[] = []
   for (const group of chosen) {

@@ -119,6 +119,8 @@ ALTER TABLE allocation_members
   -- its agent was lost: nothing more is awaited of it
   ADD COLUMN lost boolean NOT NULL DEFAULT false;
 
+CREATE INDEX allocation_members_live ON allocation_members (agent_id) WHERE state NOT IN ('DRAINING', 'SEALED');
+
 -- The bucket of an attempt with a lost member was looked through for manifests that were never reported.
 ALTER TABLE allocations ADD COLUMN adopted boolean NOT NULL DEFAULT false;
 
