@@ -112,6 +112,9 @@ describe.skipIf(binary === '' || dockerHost === '')('the agent on an EC2 instanc
       agent.kill('SIGKILL')
       await new Promise((done) => agent.once('exit', done))
     }
+    // one that is killed leaves its spare sandbox to a next life, which none of these has
+    const spare = docker('ps', '-aq', '--filter', `label=drover.sandbox=${INSTANCE_ID}`)
+    if (spare !== '') docker('rm', '-f', ...spare.split('\n'))
     await imds.close()
     rmSync(dir, { recursive: true })
   })
