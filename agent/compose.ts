@@ -72,7 +72,7 @@ export async function runAgent(config: AgentConfig, signal: AbortSignal): Promis
     } },
     places: createPlaces({ config, docker, agentId, clusterId, random }),
     blobs: masterBlobs(http, () => identity.agentToken), agentId, clusterId, stateDir: config.stateDir, slots: host.slots,
-    imageReady: new Set(), attached: new Set(), refused: openRefusals(journal), clock, log,
+    imageReady: new Set(), imagesSeen: new Set(), attached: new Set(), refused: openRefusals(journal), clock, log,
   }
   const reconcile = startReconcile({ context, desired: () => desired.held().desired, retiring: () => retire() !== null, view, onStep: () => undefined, random, signal })
   const onChange = (): void => {

@@ -29,8 +29,8 @@ export interface Docker {
   fill(id: string, path: string, tar: Readable, signal: AbortSignal): Promise<void>
   /** Last lines of both streams, without their frames. */
   tail(id: string, lines: number): Promise<string>
-  /** Calls `onChange` for each event of this agent's containers; resolves when Docker or `signal` ends the stream. */
-  watch(onChange: () => void, signal: AbortSignal): Promise<void>
+  /** Calls `onChange` for each event of this agent's containers, `trails` where the list may not show it yet; resolves when Docker or `signal` ends the stream. */
+  watch(onChange: (trails: boolean) => void, signal: AbortSignal): Promise<void>
 }
 
 export interface ContainerFacts {

@@ -174,7 +174,7 @@ function startLife(parts: LifeParts): Life {
   const spare = parts.spare ? startSpareSandbox({ ...common, docker: sandboxDocker, sandboxes, listen: (pid) => listenInside(pid, GATEWAY_PORT), agentId, clusterId }) : null
   const attendant = parts.attendantOf?.(journal) ?? parts.fake
   const context: StepContext = {
-    journal, docker: parts.docker, attendant, sandboxes, agentId, clusterId, stateDir: parts.dir, imageReady: new Set(), attached: new Set(),
+    journal, docker: parts.docker, attendant, sandboxes, agentId, clusterId, stateDir: parts.dir, imageReady: new Set(), imagesSeen: new Set(), attached: new Set(),
     refused: openRefusals(journal), clock: realClock, log: silentLog,
     slots: () => [{ id: 'cpu-0', kind: 'cpu', uuid: 'cpu-0', brand: 'CPU', memoryMib: 0, index: 0 }, { id: 'cpu-1', kind: 'cpu', uuid: 'cpu-1', brand: 'CPU', memoryMib: 0, index: 1 }],
     places: createPlaces({ config: { masterUrl: 'https://127.0.0.1:1', gangNetwork: parts.gangNetwork ?? null, advertiseAddress: null }, docker: parts.plain, agentId, clusterId, random: Math.random }),

@@ -19,8 +19,10 @@ export interface StepContext {
   clusterId: string
   stateDir: string
   slots: () => readonly Slot[]
-  /** image known to be present */
+  /** allocations whose image is known to be present */
   imageReady: Set<string>
+  /** names of images seen here in this life of the process; a create that finds one missing takes it out */
+  imagesSeen: Set<string>
   /** the attendant is at work */
   attached: Set<string>
   /** answered for without a row (kept in the journal's meta) */

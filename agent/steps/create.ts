@@ -1,3 +1,4 @@
+import { parseAllocationId } from '../../protocol/words/ids.ts'
 import { isDockerError, ModelDefinitionError } from '../docker/errors.ts'
 import { packWorkDir } from '../docker/model-definition.ts'
 import type { JournalAllocation } from '../journal/door.ts'
@@ -15,38 +16,46 @@ const CONTEXT_BYTES_MAX = 128 << 20
 
 /**
  * Makes the container and fills it with the model definition. The row is the intent, the name the idempotency key: a
- * crash between any two lines finds the same container again by its name, and fills it again.
+ * crash between any two lines finds the same container again by its name, and fills it again. The start may follow at
+ * once: what the plan looked at for this step holds for that one, and its slots stay claimed.
  */
-export async function create(context: StepContext, step: StepOf<'create'>, signal: AbortSignal): Promise<void> {
+export async function create(context: StepContext, step: StepOf<'create'>, signal: AbortSignal): Promise<StepOf<'start'> | undefined> {
   const row = rowOf(context, step.alloc)
   const devices = devicesOf(row.spec, context.slots())
-  if (!devices.ok) return failLaunch(context, row, 'agent-error', `slot ${devices.missing} is not on this agent (any more)`)
+  if (!devices.ok) return void failLaunch(context, row, 'agent-error', `slot ${devices.missing} is not on this agent (any more)`)
   const paths = allocationPaths(context.stateDir, row.alloc)
   const [sandbox] = await Promise.all([sandboxFor(context, row), makeRunDirectory(paths, row.spec.user)])
-  if (row.place?.network === 'bridge' && row.place.address !== sandbox?.address) return failLaunch(context, row, 'agent-error', `the network of this member at ${row.place.address} is gone, which the others were told: somebody removed container ${sandboxName(row.spec)}`)
+  if (row.place?.network === 'bridge' && row.place.address !== sandbox?.address) return void failLaunch(context, row, 'agent-error', `the network of this member at ${row.place.address} is gone, which the others were told: somebody removed container ${sandboxName(row.spec)}`)
   const options = containerOptions(row.spec, paths, devices.slots, context.agentId, wiringOf(row.place, sandbox?.id ?? null, step.peers))
   try {
     // side by side, and all awaited: a step must not end while Docker still makes its container
-    const [made, fetched] = await Promise.allSettled([
+    const [made, fetched, , named] = await Promise.allSettled([
       createOnce(context, row, options),
       row.spec.context === null ? null : context.blobs.fetch(row.spec.context, CONTEXT_BYTES_MAX, signal),
       context.attendant.serve({ spec: row.spec, paths, place: gatewayPlace(row, sandbox) }),
+      sandbox?.named,
     ])
     if (made.status === 'rejected') throw made.reason
+    if (named.status === 'rejected') throw named.reason
     const containerId = made.value
-    if (containerId === null) return
+    if (containerId === null) return undefined
     if (fetched.status === 'rejected') throw fetched.reason
     await context.docker.fill(containerId, '/', packWorkDir(row.spec, fetched.value), signal)
     context.journal.transaction((tx) => {
       tx.putAllocation({ ...row, phase: 'created', containerId })
       tx.append({ kind: 'state', alloc: row.alloc, t: context.clock.wallMs(), state: 'STARTING', containerId })
     })
+    const overtaken = context.journal.highestEpoch(parseAllocationId(row.alloc)?.task ?? row.alloc) > row.epoch
+    return overtaken ? undefined : { kind: 'start', alloc: row.alloc, reason: 'created' }
   } catch (error) {
-    if (isDockerError(error, 'image-missing')) context.imageReady.delete(row.alloc)
-    if (error instanceof ModelDefinitionError) return failLaunch(context, row, 'create', error.message)
-    if (error instanceof BlobError) return failLaunch(context, row, 'agent-error', `the model definition cannot be had: ${error.message}`)
+    if (isDockerError(error, 'image-missing')) {
+      context.imageReady.delete(row.alloc)
+      context.imagesSeen.delete(row.spec.image)
+    }
+    if (error instanceof ModelDefinitionError) return void failLaunch(context, row, 'create', error.message)
+    if (error instanceof BlobError) return void failLaunch(context, row, 'agent-error', `the model definition cannot be had: ${error.message}`)
     if (!isDockerError(error, 'invalid')) throw error
-    failLaunch(context, row, 'create', `Docker refuses the container: ${error.message}. ${cureOf(error.message)}`)
+    return void failLaunch(context, row, 'create', `Docker refuses the container: ${error.message}. ${cureOf(error.message)}`)
   }
 }
 

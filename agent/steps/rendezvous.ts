@@ -18,7 +18,8 @@ export async function rendezvous(context: StepContext, step: StepOf<'rendezvous'
 }
 
 async function onBridge(context: StepContext, name: string): Promise<Place> {
-  const { address } = await context.sandboxes.take(name)
+  const { address, named } = await context.sandboxes.take(name)
+  await named
   if (address === '') throw new Error(`the network sandbox ${name} has no address on the bridge`)
   return { network: 'bridge', address, port: RENDEZVOUS_PORT, gatewayPort: GATEWAY_PORT }
 }

@@ -14,12 +14,15 @@ export interface Sandbox {
   address: string
   /** the gateway's port in it, bound already; null where that is still to do */
   listening: Server | null
+  /** It bears its name: to be awaited before anything starts in it. Rejects where the name was another's: take again. */
+  named: Promise<void>
 }
 
 export interface Sandboxes {
   /**
-   * The sandbox of this name, running: there already, or the spare one renamed, or made now. Idempotent: the name is the
-   * key, the caller's journal row the intent. What bears the name and does not run is replaced.
+   * The sandbox of this name, running: there already, or the spare one, which is renamed while the caller goes on, or
+   * made now. Idempotent: the name is the key, the caller's journal row the intent. What bears the name and does not
+   * run is replaced.
    */
   take(name: string): Promise<Sandbox>
   /** The sandbox of this name where it runs; makes none. */
@@ -37,6 +40,8 @@ export interface Sandboxes {
 export function createSandboxes(deps: { docker: Pick<Docker, 'makeSandbox' | 'rename' | 'inspect' | 'remove'>; agentId: string; log: Log }): Sandboxes {
   const { docker } = deps
   const taken = new Map<string, Sandbox>()
+  /** names that a sandbox bears already: that one is it */
+  const contested = new Set<string>()
   const listeners: (() => void)[] = []
   let kept: Sandbox | null = null
 
@@ -51,17 +56,18 @@ export function createSandboxes(deps: { docker: Pick<Docker, 'makeSandbox' | 're
   const takeSpare = async (name: string): Promise<Sandbox | null> => {
     // at once: two starts must not take the same one
     const found = kept
+    if (found === null || contested.has(name)) return null
     kept = null
-    if (found === null) return null
     if (!(await isAlive(found))) return null
-    try {
-      await docker.rename(found.id, name)
-      return found
-    } catch (error) {
+    const named = docker.rename(found.id, name).catch((error: unknown) => {
+      taken.delete(name)
+      contested.add(name)
       if (isDockerError(error, 'conflict')) kept ??= found
-      else if (!isDockerError(error, 'missing')) throw error
-      return null
-    }
+      throw error
+    })
+    // whoever took it awaits it; one whose step ended before is no fault of its own
+    named.catch(() => undefined)
+    return { ...found, named }
   }
   return {
     take: async (name) => {
@@ -79,6 +85,7 @@ export function createSandboxes(deps: { docker: Pick<Docker, 'makeSandbox' | 're
       // a socket that no gateway took over
       taken.get(name)?.listening?.close()
       taken.delete(name)
+      contested.delete(name)
       await docker.remove(id)
     },
     onFree: (listener) => void listeners.push(listener),
@@ -96,7 +103,7 @@ export async function findOrMake(docker: Pick<Docker, 'makeSandbox' | 'inspect' 
     if (!isDockerError(error, 'conflict')) throw error
     const found = await docker.inspect(name)
     if (found.labels[LABELS.sandbox] !== agentId) throw error
-    if (found.pid > 0) return { id: found.id, pid: found.pid, address: found.address, listening: null }
+    if (found.pid > 0) return { id: found.id, pid: found.pid, address: found.address, listening: null, named: Promise.resolve() }
     await docker.remove(found.id)
     return await sandboxOf(docker, await docker.makeSandbox(name, 'bridge'))
   }
@@ -105,7 +112,7 @@ export async function findOrMake(docker: Pick<Docker, 'makeSandbox' | 'inspect' 
 async function findRunning(docker: Pick<Docker, 'inspect'>, name: string): Promise<Sandbox | null> {
   try {
     const { id, pid, address } = await docker.inspect(name)
-    return pid === 0 ? null : { id, pid, address, listening: null }
+    return pid === 0 ? null : { id, pid, address, listening: null, named: Promise.resolve() }
   } catch (error) {
     if (isDockerError(error, 'missing')) return null
     throw error
@@ -114,7 +121,7 @@ async function findRunning(docker: Pick<Docker, 'inspect'>, name: string): Promi
 
 async function sandboxOf(docker: Pick<Docker, 'inspect'>, id: string): Promise<Sandbox> {
   const { pid, address } = await docker.inspect(id)
-  return { id, pid, address, listening: null }
+  return { id, pid, address, listening: null, named: Promise.resolve() }
 }
 
 /** Its process is there and is the one we knew: the kernel gives numbers out again, so the program is looked at too. */
