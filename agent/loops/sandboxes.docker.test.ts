@@ -96,13 +96,16 @@ describe.skipIf(missing)('network sandboxes', () => {
     await reach(rig, 'drained')
   })
 
-  test('the spare one is removed by a person: the run gets another', async () => {
+  test.each(['removed by a person', 'ended, as by a restart of Docker'])('the spare one is %s: the run gets another, and so does the next', async (how) => {
     const rig = begin()
     const spare = await ready(rig)
-    await rig.docker.remove(spare ?? '')
+    if (how === 'removed by a person') await rig.docker.remove(spare ?? '')
+    else await rig.docker.signal(spare ?? '', 'SIGKILL')
     rig.want(rig.spec({ entrypoint: ['true'] }), 'run')
     await reach(rig, 'drained')
     expect(rig.events().find((event) => event.kind === 'exit')).toMatchObject({ exit: 'completed' })
+    expect(await ready(rig)).not.toBe(spare)
+    expect((await sandboxes(rig)).map(({ running }) => running)).toEqual([true, true])
   })
 
   test('its sandbox is removed between create and start: container and sandbox are made again, and it is told once', async () => {

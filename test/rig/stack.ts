@@ -66,7 +66,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const agentId = `flow-${natsPort}`
   const agent = await startProgram({
     name: 'agent', command: node, args: [join(REPO, 'dist/drover-agent.mjs')], logFile: join(dir, 'agent.log'),
-    env: { ...env, DROVER_STATE_DIR: join(dir, 'agent'), DROVER_MASTER_URL: `https://127.0.0.1:${agentPort}`, DROVER_JOIN_TOKEN: joinToken, DROVER_AGENT_ID: agentId, DROVER_CPU_SLOTS: String(options.cpuSlots ?? 2), DOCKER_HOST: dockerHost },
+    env: { ...env, DROVER_STATE_DIR: join(dir, 'agent'), DROVER_MASTER_URL: `https://127.0.0.1:${agentPort}`, DROVER_JOIN_TOKEN: joinToken, DROVER_AGENT_ID: agentId, DROVER_CPU_SLOTS: String(options.cpuSlots ?? 2), DOCKER_HOST: dockerHost, MALLOC_ARENA_MAX: '1' },
     ready: async () => true,
   })
   await until('the agent is listed', 30_000, async () => (await client.get<{ agents: { id: string }[] }>('/api/v1/agents')).agents.some((found) => found.id === agentId))
