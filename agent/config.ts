@@ -15,7 +15,7 @@ export interface AgentConfig {
   readonly dockerHost: string
   /** where there is no GPU */
   readonly cpuSlots: number
-  /** network of the containers of a gang; null: found out (ARCHITECTURE, D11) */
+  /** network of the containers of a gang; null: found out (ARCHITECTURE, D18) */
   readonly gangNetwork: 'host' | 'bridge' | null
   /** of this host, as other members of a gang reach it; null: its address on the way to the master */
   readonly advertiseAddress: string | null

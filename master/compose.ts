@@ -8,19 +8,23 @@ import { inboxPrefix, pokeSubject, wakeSubject } from '../protocol/wire/subjects
 import { createAgentApi } from './agent-api/server.ts'
 import { claimPrefix, openIdentities, openStore, type BootDeps, type Identities } from './boot.ts'
 import type { MasterConfig } from './config.ts'
+import { setUpHerd, startHerd, type HerdSetup } from './herd.ts'
 import { MASTER } from './identity/nats-users.ts'
 import { openBus, type Bus } from './intake/bus.ts'
 import { createComplaints } from './intake/complaints.ts'
 import { startPresence } from './intake/presence.ts'
 import { createIntake, type Intake } from './intake/subscribe.ts'
+import { startAdoptionLoop } from './loops/adoption-loop.ts'
 import { createBuckets, type Buckets } from './loops/buckets.ts'
+import { startCanary } from './loops/canary.ts'
 import { startCheckpointsLoop } from './loops/checkpoints-loop.ts'
+import { createClockWatch } from './loops/clock-watch.ts'
 import { PrefixTaken } from './loops/claim-bucket.ts'
-import type { LoopDeps } from './loops/deps.ts'
 import { createFeed } from './loops/feed.ts'
 import { startHealth } from './loops/health.ts'
 import { startLeadership } from './loops/leader-loop.ts'
 import { startLifecycleLoop } from './loops/lifecycle-loop.ts'
+import { startLossLoop, type LossDeps } from './loops/loss-loop.ts'
 import { startScheduleLoop } from './loops/schedule-loop.ts'
 import { createWakes, type Wakes } from './loops/wakes.ts'
 import type { People } from './people.ts'
@@ -76,9 +80,16 @@ async function serve(common: BootDeps, people: People, drain: (() => Promise<unk
   })
   const bus = openMasterBus(common, identities, intake, drain)
   drain.push(() => presence.ended, () => intake.close())
-  startDeciders({ ...common, db, clusterId: cluster.clusterId, storage: config.checkpointStorage, wake: wakes.wake, poke }, buckets, wakes, drain)
   const health = startHealth({ ...common, db })
-  drain.push(() => health.ended)
+  const canary = startCanary({ ...common, publish: () => bus.publish(wakeSubject('canary')), onHeard: (listener) => wakes.on('canary', listener) })
+  drain.push(() => Promise.all([health.ended, canary.ended]))
+  const startedMs = common.clock.monotonicMs()
+  const hearing: LossDeps['hearing'] = () => {
+    const { healthyForMs, lastWordMs } = canary.state()
+    return { lostMs: config.herd.lostMs, canaryHealthyForMs: Math.min(healthyForMs, health.upForMs()), canaryLastWordMs: lastWordMs, masterUpForMs: common.clock.monotonicMs() - startedMs }
+  }
+  const herd = await setUpHerd(common, db, identities)
+  startDeciders({ ...common, db, clusterId: cluster.clusterId, storage: config.checkpointStorage, wake: wakes.wake, poke, hearing, clockWatch: createClockWatch(common.clock) }, herd, buckets, wakes, drain)
 
   const names = config.resourcePools.map((pool) => pool.name)
   const commands = makeCommands({ db, storage: config.checkpointStorage, wake: wakes.wake, pools: { pools: names, compute: config.defaultComputePool, aux: config.defaultAuxPool } })
@@ -115,13 +126,16 @@ function openMasterBus(common: BootDeps, identities: Identities, intake: Intake,
 }
 
 /** The loops that decide, under the leader row, and the wakes that rouse them. */
-function startDeciders(given: Omit<LoopDeps, 'leaderEpoch'> & BootDeps, buckets: Buckets, wakes: Wakes, drain: (() => Promise<unknown>)[]): void {
-  const deciders = ['schedule', 'lifecycle', 'checkpoints'] as const
-  const leadership = startLeadership({ ...given, holder: `${given.config.holder}:${randomUUID()}`, onElected: () => deciders.forEach(wakes.receive) })
-  const deps: LoopDeps = { ...given, leaderEpoch: leadership.epoch }
-  const loops = { schedule: startScheduleLoop(deps), lifecycle: startLifecycleLoop(deps), checkpoints: startCheckpointsLoop({ ...deps, buckets, verify: verifyCheckpoint }) }
+function startDeciders(given: Omit<LossDeps, 'leaderEpoch'> & BootDeps, herd: HerdSetup | null, buckets: Buckets, wakes: Wakes, drain: (() => Promise<unknown>)[]): void {
+  const deciders = ['schedule', 'lifecycle', 'checkpoints', 'loss'] as const
+  const leadership = startLeadership({ ...given, holder: `${given.config.holder}:${randomUUID()}`, onElected: () => [...deciders, 'scale' as const, 'truth' as const].forEach(wakes.receive) })
+  const deps = { ...given, leaderEpoch: leadership.epoch, buckets, verify: verifyCheckpoint }
+  const loops = { schedule: startScheduleLoop(deps), lifecycle: startLifecycleLoop(deps), checkpoints: startCheckpointsLoop(deps), loss: startLossLoop(deps) }
   for (const name of deciders) wakes.on(name, loops[name].wake)
-  drain.push(() => leadership.ended.then(leadership.release), () => Promise.all(deciders.map((name) => loops[name].ended)))
+  const adoption = startAdoptionLoop(deps)
+  for (const name of ['loss', 'checkpoints', 'lifecycle'] as const) wakes.on(name, adoption.wake)
+  const started = herd === null ? null : startHerd(deps, herd, wakes)
+  drain.push(() => leadership.ended.then(leadership.release), () => Promise.all([adoption.ended, started?.ended, ...deciders.map((name) => loops[name].ended)]))
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -19,6 +19,9 @@ interface AgentState {
   generation: number
   hash: string
   silent: boolean
+  lost: boolean
+  /** its instance is being ended, or is: whatever speaks there is refused. Null = it is not */
+  ended: string | null
   retiring: string | null
   drained: boolean
   /** allocations it holds that are sealed, unknown or another's */
@@ -34,7 +37,8 @@ export async function takeHeartbeat(deps: HeartbeatDeps, agent: string, beat: He
   if (beat.inventory) await storeInventory(deps, agent, beat, beat.inventory)
   const state = await loadState(deps.db, agent)
   if (!state) return { v: 1, kind: 'refused', store, error: `agent ${agent} is not enrolled here: enrol it with a join token` }
-  if (state.silent) await comeBack(deps, agent, beat)
+  if (state.ended !== null) return { v: 1, kind: 'refused', store, error: `agent ${agent} is retired, its instance is ${state.ended}: stop` }
+  if (state.silent || state.lost) await comeBack(deps, agent, beat)
   if (beat.drained && state.retiring !== null && !state.drained) await noteDrained(deps, agent)
   deps.presence.note(agent, beat.outbox)
   const needInventory = state.hash !== beat.inventoryHash
@@ -46,7 +50,7 @@ export async function takeHeartbeat(deps: HeartbeatDeps, agent: string, beat: He
 
 async function loadState(db: Db, agent: string): Promise<AgentState | undefined> {
   const { rows } = await sql<AgentState>`
-    SELECT g.generation, g.retiring, g.drained, g.inventory_hash AS hash, coalesce(g.seen_at < clock_timestamp() - interval '30 seconds', true) AS silent,
+    SELECT g.generation, g.retiring, g.drained, g.lost_at IS NOT NULL AS lost, (SELECT i.state FROM instances i WHERE i.id = g.id AND i.state IN ('TERMINATING', 'GONE')) AS ended, g.inventory_hash AS hash, coalesce(g.seen_at < clock_timestamp() - interval '30 seconds', true) AS silent,
       coalesce((SELECT array_agg(h->>'alloc' ORDER BY h->>'alloc') FROM jsonb_array_elements(g.inventory->'held') h
         WHERE NOT EXISTS (SELECT 1 FROM allocations a JOIN allocation_members m ON m.allocation_id = a.id AND m.agent_id = g.id WHERE a.id = h->>'alloc' AND a.state <> 'SEALED')), '{}') AS stale
     FROM agents g WHERE g.id = ${agent} AND g.retired_at IS NULL`.execute(db)
@@ -79,13 +83,13 @@ async function storeInventory(deps: HeartbeatDeps, agent: string, beat: Heartbea
 
 async function comeBack(deps: HeartbeatDeps, agent: string, beat: Heartbeat): Promise<void> {
   await deps.db.transaction().execute(async (tx) => {
-    const { rows } = await sql<{ before: Date | null }>`
-      WITH old AS (SELECT id, seen_at FROM agents WHERE id = ${agent} FOR UPDATE)
-      UPDATE agents g SET seen_at = clock_timestamp(), outbox = ${beat.outbox} FROM old
-      WHERE g.id = old.id AND coalesce(old.seen_at < clock_timestamp() - interval '30 seconds', true) RETURNING old.seen_at AS before`.execute(tx)
+    const { rows } = await sql<{ before: Date | null; lost: boolean }>`
+      WITH old AS (SELECT id, seen_at, lost_at FROM agents WHERE id = ${agent} FOR UPDATE)
+      UPDATE agents g SET seen_at = clock_timestamp(), outbox = ${beat.outbox}, lost_at = NULL FROM old
+      WHERE g.id = old.id AND (old.lost_at IS NOT NULL OR coalesce(old.seen_at < clock_timestamp() - interval '30 seconds', true)) RETURNING old.seen_at AS before, old.lost_at IS NOT NULL AS lost`.execute(tx)
     const row = rows[0]
     if (!row) return
-    const text = row.before === null ? `agent ${agent} reported for the first time` : `agent ${agent} is heard again, last before that ${row.before.toISOString()}`
+    const text = row.lost ? `agent ${agent} was lost and is heard again: it takes work anew, what it held is over` : row.before === null ? `agent ${agent} reported for the first time` : `agent ${agent} is heard again, last before that ${row.before.toISOString()}`
     await addEvents(tx, [{ kind: 'agent-connected', agentId: agent, text }])
   })
   deps.wake('schedule')

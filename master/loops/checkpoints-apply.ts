@@ -49,7 +49,8 @@ export function failCheckpoint(deps: LoopDeps, epoch: number, row: CheckpointRow
   })
 }
 
-async function lockCurrent(tx: Tx, row: CheckpointRow): Promise<boolean> {
+/** Keeps its allocation from being sealed until the commit; false = it is sealed, or its epoch is over (I3). */
+export async function lockCurrent(tx: Tx, row: Pick<CheckpointRow, 'allocationId' | 'epoch'>): Promise<boolean> {
   const { rows } = await sql`SELECT 1 FROM allocations a JOIN tasks t ON t.id = a.task_id
     WHERE a.id = ${row.allocationId} AND a.epoch = ${row.epoch} AND t.epoch = a.epoch AND a.state <> 'SEALED' FOR SHARE OF a`.execute(tx)
   return rows.length > 0

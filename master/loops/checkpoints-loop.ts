@@ -60,8 +60,8 @@ async function settle(deps: CheckpointDeps, epoch: number, row: CheckpointRow, s
   deps.wake('feed')
 }
 
-function bucketOf(deps: CheckpointDeps, row: CheckpointRow): Bucket {
+export function bucketOf(deps: CheckpointDeps, row: Pick<CheckpointRow, 'allocationId' | 'ownStorage'>): Bucket {
   const choice = storageOf(row.ownStorage, deps.storage)
-  if (!choice.ok) throw new Error(`checkpoint ${row.uuid}: ${choice.error}`)
+  if (!choice.ok) throw new Error(`the checkpoints of ${row.allocationId}: ${choice.error}`)
   return deps.buckets.of(choice.storage)
 }

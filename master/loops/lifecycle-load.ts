@@ -1,10 +1,13 @@
 import { sql } from 'kysely'
-import { verdictOf, EXIT_KINDS } from '../../protocol/words/failures.ts'
+import { EXIT_KINDS } from '../../protocol/words/failures.ts'
+import { WANTS } from '../../protocol/words/states.ts'
+import { isFreeRun } from '../reconcile/next-step.ts'
 import type { LiveFacts, TrialFacts } from '../reconcile/world.ts'
 import type { Db } from '../store/db.ts'
 import type { Tx } from '../store/leader.ts'
 
-const FREE = EXIT_KINDS.filter((kind) => verdictOf(kind) === 'requeue')
+/** `<want>/<exit kind>` of attempts that ended free of charge and unasked */
+const FREE = WANTS.flatMap((want) => EXIT_KINDS.filter((kind) => isFreeRun(want, kind)).map((kind) => `${want}/${kind}`))
 
 type Row = Omit<TrialFacts, 'live'> & { [K in keyof LiveFacts as `live_${K}`]: LiveFacts[K] | null } & { now: number }
 
@@ -15,14 +18,17 @@ export async function loadLifecycle(db: Db | Tx, only: number | null): Promise<{
       tr.state AS "trialState", tr.restarts, e.max_restarts AS "maxRestarts", (e.config->>'preemption_timeout')::float8 * 1000 AS "preemptMs",
       a.id AS live_id, a.state AS live_state, a.want AS live_want, ${millis('a.want_at')} AS "live_wantAt", ${millis('a.ended_at')} AS "live_endedAt",
       a.exit_kind AS "live_exitKind", a.exit_text AS "live_exitText", coalesce(members.drained, false) AS live_drained, members.disabled AS "live_disabledAgent",
-      (SELECT count(*)::int FROM checkpoints c WHERE c.allocation_id = a.id AND c.state = 'ACTIVE') AS "live_openCheckpoints",
-      (SELECT count(*)::int FROM allocations f WHERE f.task_id = tr.task_id AND f.state = 'SEALED' AND f.want = 'run' AND f.exit_kind = ANY(${FREE}::text[])
+      members.noticed AS "live_noticedAgent", coalesce(members.lost, false) AS live_lost, a.adopted AS live_adopted,
+      (SELECT count(*)::int FROM checkpoints c WHERE c.allocation_id = a.id AND c.state = 'ACTIVE' AND (c.uploaded_at IS NOT NULL OR NOT members.lost)) AS "live_openCheckpoints",
+      (SELECT count(*)::int FROM checkpoints c WHERE c.allocation_id = a.id AND c.state = 'ACTIVE' AND c.uploaded_at IS NULL AND members.lost) AS "live_lostCheckpoints",
+      (SELECT count(*)::int FROM allocations f WHERE f.task_id = tr.task_id AND f.state = 'SEALED' AND f.want || '/' || f.exit_kind = ANY(${FREE}::text[])
         AND f.epoch > coalesce((SELECT max(c.epoch) FROM checkpoints c WHERE c.task_id = tr.task_id AND c.state = 'COMPLETED'), 0)) AS "freeRuns",
       floor(extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now
     FROM trials tr JOIN experiments e ON e.id = tr.experiment_id
     LEFT JOIN allocations a ON a.task_id = tr.task_id AND a.state <> 'SEALED'
     LEFT JOIN LATERAL (
-      SELECT bool_and(m.drained) AS drained, min(g.id) FILTER (WHERE NOT g.enabled AND NOT g.draining) AS disabled
+      SELECT bool_and(m.drained) AS drained, bool_or(m.lost) AS lost, min(g.id) FILTER (WHERE NOT g.enabled AND NOT g.draining) AS disabled,
+        min(g.id) FILTER (WHERE g.notice = 'spot' AND m.state NOT IN ('DRAINING', 'SEALED')) AS noticed
       FROM allocation_members m LEFT JOIN agents g ON g.id = m.agent_id WHERE m.allocation_id = a.id
     ) members ON true
     WHERE tr.state = 'ACTIVE' AND (${only}::int IS NULL OR tr.id = ${only}::int)
@@ -37,8 +43,8 @@ function millis(column: string) {
 function toFacts(row: Row): TrialFacts {
   const { live_id: id, live_state: state, live_want: want } = row
   const live = id === null || state === null || want === null ? null : {
-    id, state, want, wantAt: row.live_wantAt, disabledAgent: row.live_disabledAgent, drained: row.live_drained ?? false,
-    openCheckpoints: row.live_openCheckpoints ?? 0, exitKind: row.live_exitKind, exitText: row.live_exitText ?? '', endedAt: row.live_endedAt,
+    id, state, want, wantAt: row.live_wantAt, disabledAgent: row.live_disabledAgent, noticedAgent: row.live_noticedAgent, drained: row.live_drained ?? false,
+    lost: row.live_lost ?? false, adopted: row.live_adopted ?? false, openCheckpoints: row.live_openCheckpoints ?? 0, lostCheckpoints: row.live_lostCheckpoints ?? 0, exitKind: row.live_exitKind, exitText: row.live_exitText ?? '', endedAt: row.live_endedAt,
   }
   return {
     trialId: row.trialId, taskId: row.taskId, experimentId: row.experimentId, experimentState: row.experimentState, experimentReason: row.experimentReason,

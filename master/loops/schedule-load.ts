@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import type { Slot } from '../../protocol/wire/heartbeat.ts'
-import type { PendingAllocation, ScheduleAgent } from '../schedule/world.ts'
+import type { ComingNode, PendingAllocation, ScheduleAgent } from '../schedule/world.ts'
 import type { Db } from '../store/db.ts'
 import type { Tx } from '../store/leader.ts'
 
@@ -14,6 +14,16 @@ export async function loadPending(db: Db | Tx): Promise<PendingAllocation[]> {
     FROM allocations a JOIN tasks t ON t.id = a.task_id JOIN experiments e ON e.id = t.experiment_id
     WHERE a.state = 'PENDING' AND e.state = 'ACTIVE'
     ORDER BY e.priority, e.id, a.id`.execute(db)
+  return rows
+}
+
+/** Nodes that EC2 was asked for and that have not registered: a gang keeps the others of its nodes until they come. */
+export async function loadComing(db: Db | Tx): Promise<ComingNode[]> {
+  const { rows } = await sql<ComingNode>`
+    SELECT pool, slots FROM instances WHERE state = 'STARTING' AND notice IS NULL
+    UNION ALL
+    SELECT l.pool, l.slots FROM launches l, generate_series(1, l.count - (SELECT count(*)::int FROM instances i WHERE i.launch_id = l.id))
+    WHERE l.state = 'LAUNCHING'`.execute(db)
   return rows
 }
 

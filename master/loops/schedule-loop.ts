@@ -4,7 +4,7 @@ import { schedule } from '../schedule/schedule.ts'
 import type { PendingAllocation, ScheduleAgent, ScheduleDecision } from '../schedule/world.ts'
 import type { LoopDeps } from './deps.ts'
 import { applyAssigns, applyWaits, type Assign } from './schedule-apply.ts'
-import { loadAgents, loadPending } from './schedule-load.ts'
+import { loadAgents, loadComing, loadPending } from './schedule-load.ts'
 
 const SWEEP_MS = 1_000
 /** placements of one transaction: enough to share its cost, few enough to keep its locks short */
@@ -45,7 +45,7 @@ async function decide(deps: LoopDeps, memory: Memory, pending: PendingAllocation
     if (decisions.every((decision) => decision.kind === 'assign')) return { decisions, agents: memory.agents }
   }
   const agents = await loadAgents(deps.db)
-  return { decisions: schedule({ agents, pending }), agents }
+  return { decisions: schedule({ agents, pending, coming: await loadComing(deps.db) }), agents }
 }
 
 async function assignGroup(deps: LoopDeps, epoch: number, memory: Memory, group: readonly Assign[]): Promise<void> {

@@ -4,7 +4,7 @@ import { experimentEnd, FREE_RUNS_MAX } from './next-step.ts'
 import type { LifecycleDecision, LiveFacts, TrialFacts } from './world.ts'
 
 const live = (over: Partial<LiveFacts> = {}): LiveFacts => ({
-  id: 'trial-1.1', state: 'RUNNING', want: 'run', wantAt: null, disabledAgent: null, drained: false, openCheckpoints: 0, exitKind: null, exitText: '', endedAt: null, ...over,
+  id: 'trial-1.1', state: 'RUNNING', want: 'run', wantAt: null, disabledAgent: null, noticedAgent: null, drained: false, lost: false, adopted: false, openCheckpoints: 0, lostCheckpoints: 0, exitKind: null, exitText: '', endedAt: null, ...over,
 })
 const facts = (over: Partial<TrialFacts> = {}): TrialFacts => ({
   trialId: 1, taskId: 'trial-1', experimentId: 7, experimentState: 'ACTIVE', experimentReason: 'canceled by ann', trialState: 'ACTIVE',
@@ -47,6 +47,54 @@ describe('decideTrial', () => {
     const given = facts({ live: ended({ drained: false, openCheckpoints: 2, exitKind: 'completed' }) })
     expect(decideTrial(given, DRAINING_MS_MAX - 1)).toBeNull()
     expect(decideTrial(given, DRAINING_MS_MAX)).toMatchObject({ kind: 'seal', abandon: true, next: { kind: 'end', state: 'COMPLETED' } })
+  })
+})
+
+describe('a gang', () => {
+  const text = 'rank 1 on agent b: exit code 3'
+  test.each<[string, Partial<LiveFacts>, Partial<LifecycleDecision> | null]>([
+    ['one has failed: the others are killed, and the reason says who', { exitKind: 'user-error', exitText: text }, { kind: 'want', from: 'run', to: 'kill', reason: `a gang ends together: ${text}` }],
+    ['one is lost', { exitKind: 'lost', exitText: 'rank 1: agent b was lost', lost: true }, { kind: 'want', to: 'kill', reason: 'a gang ends together: rank 1: agent b was lost' }],
+    ['killed already', { exitKind: 'user-error', want: 'kill' }, null],
+    ['one has completed: it waits for the others', { exitKind: 'completed' }, null],
+    ['one has saved as asked: the others have their time', { exitKind: 'preempted', want: 'preempt', wantAt: 0 }, null],
+    ['one wants to be requeued unasked', { exitKind: 'preempted', exitText: 'rank 0 on agent a: exit code 75' }, { kind: 'want', to: 'stop' }],
+    ['stopped already', { exitKind: 'preempted', want: 'stop' }, null],
+    ['one fails while the others save', { exitKind: 'oom', want: 'preempt', wantAt: 0 }, { kind: 'want', from: 'preempt', to: 'kill' }],
+  ])('%s', (_name, given, expected) => {
+    const decision = decideTrial(facts({ live: live(given) }), 1)
+    if (expected === null) expect(decision).toBeNull()
+    else expect(decision).toMatchObject(expected)
+  })
+
+  test('it is one restart, and a requeue free of charge that others were killed for is counted as unasked', () => {
+    expect(decideTrial(facts({ live: ended({ want: 'kill', exitKind: 'user-error', exitText: text }) }), 0)).toMatchObject({ next: { kind: 'allocate', restarts: 1 } })
+    expect(decideTrial(facts({ live: ended({ want: 'kill', exitKind: 'lost', lost: true, adopted: true }) }), 0)).toMatchObject({ next: { kind: 'allocate', restarts: 0 } })
+    expect(decideTrial(facts({ freeRuns: FREE_RUNS_MAX - 1, live: ended({ want: 'kill', exitKind: 'lost', lost: true, adopted: true }) }), 0)).toMatchObject({ next: { kind: 'end', state: 'ERROR' } })
+    expect(decideTrial(facts({ freeRuns: FREE_RUNS_MAX - 1, live: ended({ want: 'stop', exitKind: 'preempted' }) }), 0)).toMatchObject({ next: { kind: 'end', state: 'ERROR' } })
+  })
+})
+
+describe('EC2 takes an instance, or took it', () => {
+  test('a spot notice: save and stop, then kill only if it must', () => {
+    expect(decideTrial(facts({ live: live({ noticedAgent: 'i-1' }) }), 1)).toMatchObject({ kind: 'want', from: 'run', to: 'preempt', reason: 'EC2 will take the instance of agent i-1: save and stop, it goes again free of charge' })
+    expect(decideTrial(facts({ live: live({ noticedAgent: 'i-1', want: 'preempt', wantAt: 0 }) }), 1)).toBeNull()
+    expect(decideTrial(facts({ live: live({ noticedAgent: 'i-1', want: 'preempt', wantAt: 0 }) }), 60_000)).toMatchObject({ kind: 'want', to: 'stop' })
+  })
+
+  test('the seal waits until the bucket is looked through, and gives up what will never arrive', () => {
+    const lost = ended({ lost: true, exitKind: 'lost', lostCheckpoints: 1 })
+    expect(decideTrial(facts({ live: lost }), 1)).toBeNull()
+    expect(decideTrial(facts({ live: { ...lost, adopted: true, openCheckpoints: 1 } }), 1)).toBeNull()
+    expect(decideTrial(facts({ live: { ...lost, adopted: true } }), 1)).toMatchObject({ kind: 'seal', abandon: true, reason: 'an agent was lost, and what it left in the bucket is looked through', next: { kind: 'allocate', restarts: 0 } })
+    expect(decideTrial(facts({ live: { ...lost, adopted: true, lostCheckpoints: 0 } }), 1)).toMatchObject({ kind: 'seal', abandon: false })
+    expect(decideTrial(facts({ live: lost }), DRAINING_MS_MAX)).toMatchObject({ kind: 'seal', abandon: true, reason: 'what the lost agent left in the bucket could not be looked through within 60 minutes' })
+  })
+
+  test('a run that had ended well goes again only where a declared checkpoint went with the host', () => {
+    const done = ended({ lost: true, adopted: true, exitKind: 'completed' })
+    expect(decideTrial(facts({ live: done }), 1)).toMatchObject({ kind: 'seal', next: { kind: 'end', state: 'COMPLETED' } })
+    expect(decideTrial(facts({ live: { ...done, lostCheckpoints: 2 } }), 1)).toMatchObject({ kind: 'seal', abandon: true, next: { kind: 'allocate', restarts: 0, reason: 'it had ended well, but its agent was lost before 2 declared checkpoints arrived; goes again free of charge' } })
   })
 })
 

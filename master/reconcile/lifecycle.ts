@@ -29,9 +29,24 @@ function withoutAllocation(facts: TrialFacts): LifecycleDecision | null {
 
 function drained(facts: TrialFacts, live: LiveFacts, now: number): LifecycleDecision | null {
   const late = live.endedAt !== null && now - live.endedAt >= DRAINING_MS_MAX
-  if (!late && (!live.drained || live.openCheckpoints > 0)) return null
-  const reason = late ? `the agent did not finish within ${DRAINING_MS_MAX / 60_000} minutes after the container's end` : 'logs and checkpoints are through'
-  return { kind: 'seal', trialId: facts.trialId, allocation: live.id, abandon: late, reason, next: nextStep(facts, live) }
+  const awaited = !live.drained || live.openCheckpoints > 0 || (live.lost && !live.adopted)
+  if (!late && awaited) return null
+  const abandon = (late && awaited) || live.lostCheckpoints > 0
+  return { kind: 'seal', trialId: facts.trialId, allocation: live.id, abandon, reason: sealReason(live, late && awaited), next: nextStep(facts, outcome(live)) }
+}
+
+function sealReason(live: LiveFacts, late: boolean): string {
+  const minutes = DRAINING_MS_MAX / 60_000
+  if (late && live.lost && !live.adopted) return `what the lost agent left in the bucket could not be looked through within ${minutes} minutes`
+  if (late) return `the agent did not finish within ${minutes} minutes after the container's end`
+  return live.lost ? 'an agent was lost, and what it left in the bucket is looked through' : 'logs and checkpoints are through'
+}
+
+/** A run that had ended well, but whose host took declared checkpoints with it, goes again: its result is not there. */
+function outcome(live: LiveFacts): LiveFacts {
+  if (live.exitKind !== 'completed' || live.lostCheckpoints === 0) return live
+  const lost = live.lostCheckpoints === 1 ? 'a declared checkpoint' : `${live.lostCheckpoints} declared checkpoints`
+  return { ...live, exitKind: 'lost', exitText: `it had ended well, but its agent was lost before ${lost} arrived` }
 }
 
 function wish(facts: TrialFacts, live: LiveFacts, now: number): LifecycleDecision | null {
@@ -43,8 +58,23 @@ function wish(facts: TrialFacts, live: LiveFacts, now: number): LifecycleDecisio
 function wanted(facts: TrialFacts, live: LiveFacts, now: number): { want: Want; reason: string } {
   if (facts.experimentState === 'STOPPING_KILLED') return { want: 'kill', reason: facts.experimentReason }
   if (live.disabledAgent !== null) return { want: 'kill', reason: `agent ${live.disabledAgent} was disabled` }
+  const broken = brokenGang(live)
+  if (broken !== null) return broken
   if (live.want === 'preempt' && live.wantAt !== null && now - live.wantAt >= facts.preemptMs) {
     return { want: 'stop', reason: `it did not save and stop within ${facts.preemptMs / 1000} s` }
   }
-  return facts.experimentState === 'ACTIVE' ? { want: 'run', reason: '' } : { want: 'preempt', reason: facts.experimentReason }
+  if (facts.experimentState !== 'ACTIVE') return { want: 'preempt', reason: facts.experimentReason }
+  if (live.noticedAgent !== null) return { want: 'preempt', reason: `EC2 will take the instance of agent ${live.noticedAgent}: save and stop, it goes again free of charge` }
+  return { want: 'run', reason: '' }
+}
+
+/**
+ * A gang ends together: once a member has failed or is lost, the others cannot go on. One that was asked to save and
+ * did leaves the others their time; one that wants to be requeued unasked leaves them that of SIGTERM.
+ */
+function brokenGang(live: LiveFacts): { want: Want; reason: string } | null {
+  if (live.exitKind === null || live.exitKind === 'completed') return null
+  const saved = live.exitKind === 'preempted'
+  if (saved && live.want !== 'run') return null
+  return { want: saved ? 'stop' : 'kill', reason: `a gang ends together: ${live.exitText || live.exitKind}` }
 }

@@ -1,5 +1,5 @@
-import { verdictOf } from '../../protocol/words/failures.ts'
-import type { ExperimentState, TrialState } from '../../protocol/words/states.ts'
+import { verdictOf, type ExitKind } from '../../protocol/words/failures.ts'
+import type { ExperimentState, TrialState, Want } from '../../protocol/words/states.ts'
 import type { LiveFacts, NextStep, TrialFacts } from './world.ts'
 
 /** So many attempts may end free of charge in a row without a new checkpoint; then going again cannot help (I12). */
@@ -17,11 +17,18 @@ export function nextStep(facts: TrialFacts, live: LiveFacts | null): NextStep {
   if (verdict === 'restart' && restarts > facts.maxRestarts) {
     return { kind: 'end', restarts: facts.restarts, state: 'ERROR', reason: `${text} (max_restarts ${facts.maxRestarts} reached)` }
   }
-  if (live?.want === 'run' && verdict === 'requeue' && facts.freeRuns + 1 >= FREE_RUNS_MAX) {
+  if (live !== null && isFreeRun(live.want, exit) && facts.freeRuns + 1 >= FREE_RUNS_MAX) {
     return { kind: 'end', restarts, state: 'ERROR', reason: `${text} (${FREE_RUNS_MAX} attempts in a row ended without a new checkpoint)` }
   }
   if (facts.experimentState === 'PAUSED') return { kind: 'rest', restarts, reason: facts.experimentReason }
   return { kind: 'allocate', restarts, reason: verdict === 'restart' ? `${text}; restart ${restarts} of ${facts.maxRestarts}` : `${text}; goes again free of charge` }
+}
+
+/** Ended free of charge and unasked; of a gang the others were asked then, which makes it no asked end. */
+export function isFreeRun(want: Want, exit: ExitKind | null): boolean {
+  const kind = exit ?? 'agent-error'
+  if (verdictOf(kind) !== 'requeue') return false
+  return want === 'run' || (kind === 'preempted' ? want === 'stop' : kind !== 'stopped')
 }
 
 export function isStopping(state: ExperimentState): boolean {

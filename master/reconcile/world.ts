@@ -27,10 +27,19 @@ export interface LiveFacts {
   wantAt: number | null
   /** an agent of it that a person disabled without letting it drain */
   disabledAgent: string | null
-  /** all members say that logs and checkpoints are through */
+  /** an agent of it, still at work, whose instance EC2 is about to take */
+  noticedAgent: string | null
+  /** all members say that logs and checkpoints are through, or are lost */
   drained: boolean
-  /** declared and neither committed nor failed */
+  /** a member's agent was lost: nothing more is awaited of it */
+  lost: boolean
+  /** the bucket was looked through for what a lost member uploaded and never reported */
+  adopted: boolean
+  /** declared, neither committed nor failed, and still awaited */
   openCheckpoints: number
+  /** declared and not uploaded, while somebody was lost who may have meant to */
+  lostCheckpoints: number
+  /** of a gang: of the first member that failed, while others may still be at work */
   exitKind: ExitKind | null
   exitText: string
   endedAt: number | null

@@ -21,10 +21,14 @@ export interface ScalePool {
   prices: readonly PriceFact[]
   /** last call of RunInstances for this pool; null = never */
   lastCallAt: number | null
-  /** boots in a row that never registered; the third pauses the pool */
+  /** least time between two calls */
+  callMs: number
+  /** boots in a row that never registered; the third pauses the pool. Resuming it sets them to 0 */
   strikes: number
   /** why it launches nothing until a person says so; null = it may */
   paused: string | null
+  /** what people read about it now; a `tell` is decided only where it changes */
+  note: string
 }
 
 /** An intent in state LAUNCHING: EC2 was, or may have been, asked for `count` instances in one call. */
@@ -58,6 +62,8 @@ export interface ScaleInstance {
   /** slots it has, or will have as its type tells */
   slots: number
   gang: boolean
+  /** instances that its launch asked for: a gang that lost one is given back */
+  launchCount: number
   /** allocations its launch was decided for */
   allocations: readonly string[]
   launchedAt: number
@@ -96,5 +102,5 @@ export type ScaleDecision =
   | { kind: 'terminate'; instance: string; strike: boolean; reason: string }
   /** nothing more is launched until a person resumes the pool */
   | { kind: 'pause'; pool: string; reason: string }
-  /** the one sentence people read about the pool; '' = nothing waits for EC2 */
+  /** the one sentence people read about the pool has changed; '' = nothing waits for EC2 */
   | { kind: 'tell'; pool: string; text: string }

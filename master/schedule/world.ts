@@ -2,6 +2,16 @@
 export interface ScheduleWorld {
   agents: readonly ScheduleAgent[]
   pending: readonly PendingAllocation[]
+  /**
+   * nodes that are launched and have not registered: a gang that needs them keeps the nodes which are already there.
+   * Absent = none
+   */
+  coming?: readonly ComingNode[]
+}
+
+export interface ComingNode {
+  pool: string
+  slots: number
 }
 
 export interface ScheduleAgent {
@@ -41,6 +51,7 @@ export type ScheduleDecision =
   | { kind: 'assign'; allocation: string; members: readonly PlacedMember[]; reason: string }
   | { kind: 'wait'; allocation: string; reason: string }
 
+/** One node's part. A gang has several, ranks 0..k-1 in the order of agent ids, each with the same number of slots. */
 export interface PlacedMember {
   rank: number
   agent: string

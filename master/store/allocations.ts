@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import { allocationId } from '../../protocol/words/ids.ts'
-import type { Want } from '../../protocol/words/states.ts'
+import { canMoveAllocation, type AllocationState, type Want } from '../../protocol/words/states.ts'
 import type { Tx } from './leader.ts'
 
 export interface NewAllocation {
@@ -24,6 +24,25 @@ export async function createAllocation(tx: Tx, input: NewAllocation): Promise<{ 
 export async function raiseGenerations(tx: Tx, agents: readonly string[]): Promise<void> {
   if (agents.length === 0) return
   await sql`UPDATE agents SET generation = generation + 1 WHERE id IN (SELECT id FROM agents WHERE id = ANY(${[...agents].sort()}) ORDER BY id FOR UPDATE)`.execute(tx)
+}
+
+/** The allocation follows its slowest member and never goes back. Returns the state it is in then. */
+export async function followMembers(tx: Tx, id: string, from: AllocationState): Promise<AllocationState> {
+  const members = await tx.selectFrom('allocation_members').select('state').where('allocation_id', '=', id).execute()
+  const slowest = members.map((member) => member.state).reduce((a, b) => (canMoveAllocation(a, b) ? a : b))
+  if (!canMoveAllocation(from, slowest)) return from
+  await tx.updateTable('allocations').set({
+    state: slowest,
+    ...(slowest === 'RUNNING' ? { running_at: sql<Date>`now()` } : {}),
+    ...(slowest === 'DRAINING' ? { ended_at: sql<Date>`now()` } : {}),
+  }).where('id', '=', id).execute()
+  return slowest
+}
+
+/** All of its members have said that logs and checkpoints are through, or are lost. */
+export async function noteDrained(tx: Tx, id: string): Promise<void> {
+  const behind = await tx.selectFrom('allocation_members').select('rank').where('allocation_id', '=', id).where('drained', '=', false).executeTakeFirst()
+  if (!behind) await tx.updateTable('allocations').set({ drained: true }).where('id', '=', id).execute()
 }
 
 async function membersOf(tx: Tx, allocation: string): Promise<string[]> {

@@ -30,14 +30,15 @@ export async function* readBlob(db: Db, digest: string, size: number): AsyncGene
   }
 }
 
-/** Specs of the agent's own allocations and the model definitions they name; nothing else is an agent's business. */
+/** Specs of the agent's own live allocations and the model definitions they name; nothing else is an agent's business, nor what is sealed (I3). */
 export async function mayRead(db: Db, agent: string, digest: string): Promise<boolean> {
   const { rows } = await sql<{ allowed: boolean }>`SELECT EXISTS (
-      SELECT 1 FROM allocation_members WHERE agent_id = ${agent} AND spec_digest = ${digest}
+      SELECT 1 FROM allocation_members m JOIN allocations a ON a.id = m.allocation_id
+      WHERE m.agent_id = ${agent} AND m.spec_digest = ${digest} AND NOT m.lost AND a.state <> 'SEALED'
     ) OR EXISTS (
       SELECT 1 FROM experiments e JOIN tasks t ON t.experiment_id = e.id JOIN allocations a ON a.task_id = t.id
       JOIN allocation_members m ON m.allocation_id = a.id
-      WHERE e.context_digest = ${digest} AND m.agent_id = ${agent}
+      WHERE e.context_digest = ${digest} AND m.agent_id = ${agent} AND NOT m.lost AND a.state <> 'SEALED'
     ) AS allowed`.execute(db)
   return rows[0]?.allowed ?? false
 }

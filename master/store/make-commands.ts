@@ -1,10 +1,12 @@
 import type { LoopName } from '../../protocol/wire/subjects.ts'
 import type { Storage } from '../../protocol/wire/spec.ts'
 import { setAgentEnabled, setSlotEnabled } from './agent-commands.ts'
+import { releaseBrake } from './brake.ts'
 import type { CommandResult, Commands } from './commands.ts'
 import { experimentMaker, type PoolNames } from './create-experiment.ts'
 import type { Db } from './db.ts'
 import { killTrial, setArchived, WISHES, wishFor } from './experiment-commands.ts'
+import { resumePool } from './pool-commands.ts'
 
 export interface CommandDeps {
   db: Db
@@ -33,6 +35,8 @@ export function makeCommands(deps: CommandDeps): Commands {
     killTrial: (id, by) => waking('lifecycle', killTrial(db, id, by)),
     setArchived: (id, archived, by) => waking('lifecycle', setArchived(db, id, archived, by)),
     setAgentEnabled: (id, enabled, drain, by) => waking('schedule', setAgentEnabled(db, id, enabled, drain, by)),
+    releaseBrake: (by) => waking('loss', releaseBrake(db, by)),
     setSlotEnabled: (id, slot, enabled, by) => waking('schedule', setSlotEnabled(db, id, slot, enabled, by)),
+    resumePool: (name, by) => waking('scale', resumePool(db, name, by)),
   }
 }

@@ -97,7 +97,7 @@ export interface InstancesTable {
 export interface DryMarksTable { pool: string; type: string; zone: Generated<string>; market: Market; until: Time; kind: CloudFailure; code: string; text: string }
 export interface PoolsTable { name: string; note: Generated<string>; last_call_at: TimeOrNull; strikes: Generated<number>; paused: string | null; paused_at: TimeOrNull }
 export interface OrphansTable { id: string; region: string; first_seen: Time; passes: Generated<number>; ended_at: TimeOrNull }
-export interface AlarmsTable { key: string; text: string; since: Time }
+export interface AlarmsTable { key: string; text: string; since: Time; data: Json<Record<string, unknown>> }
 
 export interface Database {
   cluster: ClusterTable; leader: LeaderTable; users: UsersTable; tokens: TokensTable; join_tokens: JoinTokensTable; blobs: BlobsTable

@@ -20,6 +20,19 @@ export function attemptRoot(root: string, epoch: number, ordinal: number): strin
   return join(root, 'checkpoints', `e${epoch}-${ordinal}`)
 }
 
+/** Text before every key that an attempt wrote, whatever the ordinal. */
+export function attemptsPrefix(root: string, epoch: number): string {
+  return join(root, 'checkpoints', `e${epoch}-`)
+}
+
+/** Whose manifest lies at a key below `attemptsPrefix`; null when it is no manifest's. */
+export function parseManifestKey(root: string, epoch: number, key: string): { ordinal: number; uuid: string; prefix: string } | null {
+  const start = attemptsPrefix(root, epoch)
+  const match = key.startsWith(start) ? MANIFEST_BELOW.exec(key.slice(start.length)) : null
+  const [, ordinal, uuid] = match ?? []
+  return ordinal === undefined || uuid === undefined ? null : { ordinal: Number(ordinal), uuid, prefix: checkpointPrefix(root, epoch, Number(ordinal), uuid) }
+}
+
 export function checkpointPrefix(root: string, epoch: number, ordinal: number, uuid: string): string {
   return join(attemptRoot(root, epoch, ordinal), uuid)
 }
@@ -34,6 +47,7 @@ export function pointerKey(root: string, steps: number, uuid: string): string {
 }
 
 export const MANIFEST = 'manifest.json'
+const MANIFEST_BELOW = /^([1-9]\d{0,8})\/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\/manifest\.json$/
 
 export function slugOf(name: string): string {
   const slug = name.toLowerCase().normalize('NFKD').replace(/[^a-z0-9]+/g, '-').replace(/^-+|-+$/g, '').slice(0, 40)

@@ -33,6 +33,11 @@ export async function verifyCheckpoint(bucket: Bucket, prefix: string, expectMan
   }
 }
 
+/** SHA-256, hex, of the manifest as it lies there. Throws BucketError. */
+export async function manifestDigest(bucket: Bucket, prefix: string, signal: AbortSignal): Promise<string> {
+  return createHash('sha256').update(await bucket.getBytes(manifestKey(prefix), { signal, maxBytes: MANIFEST_BYTES_MAX })).digest('hex')
+}
+
 /** Reads and checks the manifest alone. Throws BucketError: `missing`, `corrupt` with what is wrong, or as the store fails. */
 export async function readManifest(bucket: Bucket, prefix: string, expectDigest: string, signal: AbortSignal): Promise<Manifest> {
   const bytes = await bucket.getBytes(manifestKey(prefix), { signal, maxBytes: MANIFEST_BYTES_MAX })

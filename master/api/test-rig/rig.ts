@@ -109,7 +109,7 @@ function recordCommands(db: Db, rig: Pick<Rig, 'calls' | 'created' | 'answer'>):
       return seedExperiment(db, { ownerId: input.ownerId, name: input.config.name, state: input.activate ? 'ACTIVE' : 'PAUSED', allocation: input.activate ? 'PENDING' : null, config: input.config })
     },
     activate: record('activate'), pause: record('pause'), cancel: record('cancel'), kill: record('kill'), killTrial: record('killTrial'), setArchived: record('setArchived'),
-    setAgentEnabled: record('setAgentEnabled'), setSlotEnabled: record('setSlotEnabled'),
+    setAgentEnabled: record('setAgentEnabled'), setSlotEnabled: record('setSlotEnabled'), releaseBrake: record('releaseBrake'), resumePool: record('resumePool'),
   }
 }
 

@@ -3,6 +3,7 @@ import type { CheckpointStorageConfig } from '../../../protocol/words/experiment
 import { canMoveAllocation, type AllocationState } from '../../../protocol/words/states.ts'
 import type { LoopName } from '../../../protocol/wire/subjects.ts'
 import type { Storage } from '../../../protocol/wire/spec.ts'
+import { followMembers } from '../../store/allocations.ts'
 import type { NewEvent } from '../../store/events.ts'
 import type { Tx } from '../../store/leader.ts'
 import type { StoredLine } from '../../store/schema.ts'
@@ -33,6 +34,8 @@ export interface AllocationFacts {
   epoch: number
   state: AllocationState
   rank: number
+  /** members of it, this one among them */
+  worldSize: number
   memberState: AllocationState
   trialId: number
   experimentId: number
@@ -50,7 +53,7 @@ type Row = Omit<AllocationFacts, 'notes' | 'reports' | 'progress'>
 export async function lockAllocations(tx: Tx, agent: string, ids: readonly string[]): Promise<Map<string, AllocationFacts>> {
   if (ids.length === 0) return new Map()
   const { rows } = await sql<Row>`
-    SELECT a.id, a.task_id AS "taskId", a.epoch, a.state, m.rank, m.state AS "memberState", tr.id AS "trialId", e.id AS "experimentId", e.slug,
+    SELECT a.id, a.task_id AS "taskId", a.epoch, a.state, m.rank, m.state AS "memberState", (SELECT count(*)::int FROM allocation_members w WHERE w.allocation_id = a.id) AS "worldSize", tr.id AS "trialId", e.id AS "experimentId", e.slug,
       nullif(e.config->'checkpoint_storage', 'null'::jsonb) AS "ownStorage", e.searcher
     FROM allocations a JOIN allocation_members m ON m.allocation_id = a.id AND m.agent_id = ${agent}
     JOIN tasks t ON t.id = a.task_id AND t.epoch = a.epoch JOIN trials tr ON tr.task_id = t.id JOIN experiments e ON e.id = tr.experiment_id
@@ -58,21 +61,13 @@ export async function lockAllocations(tx: Tx, agent: string, ids: readonly strin
   return new Map(rows.map((row) => [row.id, { ...row, notes: [], reports: [], progress: null }]))
 }
 
-/** Moves this agent's member forward, and the allocation to the state of its slowest member. A state never goes back. */
+/** Moves this agent's member forward, and the allocation with its slowest. A state never goes back. */
 export async function moveMember(context: EffectContext, facts: AllocationFacts, to: AllocationState, containerId: string | null): Promise<boolean> {
   if (!canMoveAllocation(facts.memberState, to)) return false
   facts.memberState = to
   await context.tx.updateTable('allocation_members').set({ state: to, ...(containerId === null ? {} : { container_id: containerId }) })
     .where('allocation_id', '=', facts.id).where('rank', '=', facts.rank).execute()
-  const members = await context.tx.selectFrom('allocation_members').select('state').where('allocation_id', '=', facts.id).execute()
-  const slowest = members.map((member) => member.state).reduce((a, b) => (canMoveAllocation(a, b) ? a : b))
-  if (!canMoveAllocation(facts.state, slowest)) return true
-  facts.state = slowest
-  await context.tx.updateTable('allocations').set({
-    state: slowest,
-    ...(slowest === 'RUNNING' ? { running_at: sql<Date>`now()` } : {}),
-    ...(slowest === 'DRAINING' ? { ended_at: sql<Date>`now()` } : {}),
-  }).where('id', '=', facts.id).execute()
+  facts.state = await followMembers(context.tx, facts.id, facts.state)
   return true
 }
 

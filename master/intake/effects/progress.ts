@@ -1,4 +1,5 @@
 import type { AgentEvent } from '../../../protocol/wire/events.ts'
+import { noteDrained } from '../../store/allocations.ts'
 import { cleanText } from '../../store/clean.ts'
 import { aboutAllocation, moveMember, type AllocationFacts, type EffectContext } from './context.ts'
 
@@ -9,10 +10,10 @@ export async function stateReached(context: EffectContext, facts: AllocationFact
   context.events.push({ ...aboutAllocation(context, facts), kind: 'allocation-state', text: `allocation ${facts.id} is ${event.state} on agent ${context.agent}`, data: { state: event.state, rank: facts.rank } })
 }
 
-/** The container is gone: DRAINING, its slots are free. Facts of the first failure stay; the epoch lives on (I2). */
+/** The container is gone: DRAINING, its slots are free. Facts of the first failure stay, of a gang with the rank; the epoch lives on (I2). */
 export async function exited(context: EffectContext, facts: AllocationFacts, event: Of<'exit'>): Promise<void> {
   if (!(await moveMember(context, facts, 'DRAINING', null))) return
-  const text = cleanText(event.text)
+  const text = `${facts.worldSize > 1 ? `rank ${facts.rank} on agent ${context.agent}: ` : ''}${cleanText(event.text)}`
   await context.tx.updateTable('allocations').set({ exit_kind: event.exit, exit_code: event.code ?? null, exit_text: text, oom_killed: event.oomKilled })
     .where('id', '=', facts.id)
     .where((where) => where.or([where('exit_kind', 'is', null), where('exit_kind', '=', 'completed')]))
@@ -27,8 +28,7 @@ export async function exited(context: EffectContext, facts: AllocationFacts, eve
 export async function drained(context: EffectContext, facts: AllocationFacts): Promise<void> {
   if (facts.memberState !== 'DRAINING') return
   await context.tx.updateTable('allocation_members').set({ drained: true }).where('allocation_id', '=', facts.id).where('rank', '=', facts.rank).execute()
-  const behind = await context.tx.selectFrom('allocation_members').select('rank').where('allocation_id', '=', facts.id).where('drained', '=', false).executeTakeFirst()
-  if (!behind) await context.tx.updateTable('allocations').set({ drained: true }).where('id', '=', facts.id).execute()
+  await noteDrained(context.tx, facts.id)
   context.wakes.add('lifecycle')
 }
 
