@@ -44,6 +44,8 @@ export interface JournalAllocation {
   preemptAt: number | null
   stopAt: number | null
   acceptedAt: number
+  /** of a gang: where this member is reached; absent until it is chosen */
+  place?: { network: 'host' | 'bridge'; address: string; port: number; gatewayPort: number }
 }
 
 export interface JournalCheckpoint {

@@ -20,6 +20,8 @@ export async function accept(context: StepContext, step: StepOf<'accept'>, signa
     tx.putAllocation({ alloc: step.alloc, epoch: step.epoch, specDigest: step.specDigest, spec, phase: 'accepted', containerId: null, preemptAt: null, stopAt: null, acceptedAt: now })
     tx.append({ kind: 'state', alloc: step.alloc, t: now, state: 'PULLING' })
   })
+  // taken for present: `create` tells where it has been removed since
+  if (!spec.forcePull && context.imagesSeen.has(spec.image)) context.imageReady.add(step.alloc)
 }
 
 /** The journal was lost: the row is made again from Docker's container and the master's spec. */

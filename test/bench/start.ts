@@ -70,6 +70,8 @@ async function viaDrover(stack: Stack, watch: Starts, contextTgz: string): Promi
   const took = (await started) - from
   await until('the run has ended', 60_000, async () => (await stack.client.get<{ experiment: { state: string } }>(`/api/v1/experiments/${experiment.id}`)).experiment.state === 'STATE_COMPLETED', 20)
   await until('its container is gone', 60_000, async () => stack.docker('ps', '-aq', '--filter', `label=drover.experiment=${experiment.id}`) === '', 20)
+  // nothing of ours may run beside the next contender: the network of the run has gone, and the spare one stands
+  await until('the spare network alone stands', 60_000, async () => /^\S+\.net-spare Up[^\n]*$/.test(stack.docker('ps', '-a', '--filter', `label=drover.sandbox=${stack.agentId}`, '--format', '{{.Names}} {{.Status}}')), 20)
   return took
 }
 

@@ -13,6 +13,7 @@ export interface Stack {
   agentUrl: string
   /** for any agent */
   joinToken: string
+  agentId: string
   natsPort: number
   databaseUrl: string
   client: Client
@@ -97,16 +98,18 @@ async function beginStack(options: StackOptions, dir: string, begin: (program: P
   const client = await login(url, 'admin', PASSWORD)
   const agentId = `flow-${natsPort}`
   const agentUrl = `https://127.0.0.1:${agentPort}`
-  const agentEnv = { ...env, DROVER_STATE_DIR: join(dir, 'agent'), DROVER_MASTER_URL: agentUrl, DROVER_JOIN_TOKEN: joinToken, DROVER_AGENT_ID: agentId, DROVER_CPU_SLOTS: String(options.cpuSlots ?? 2), DOCKER_HOST: dockerHost }
+  const agentEnv = { ...env, DROVER_STATE_DIR: join(dir, 'agent'), DROVER_MASTER_URL: agentUrl, DROVER_JOIN_TOKEN: joinToken, DROVER_AGENT_ID: agentId, DROVER_CPU_SLOTS: String(options.cpuSlots ?? 2), DOCKER_HOST: dockerHost, MALLOC_ARENA_MAX: '1' }
   const agent = options.agents === 0 ? NO_PROGRAM : await begin(startProgram({ name: 'agent', command: node, args: [AGENT], logFile: join(dir, 'agent.log'), env: agentEnv, ready: async () => true }))
   if (options.agents !== 0) await until('the agent is listed', 30_000, async () => (await client.get<{ agents: { id: string }[] }>('/api/v1/agents')).agents.some((found) => found.id === agentId))
   const docker = (...args: string[]): string => execFileSync('docker', args, { env: { PATH: process.env['PATH'], DOCKER_HOST: dockerHost }, encoding: 'utf8' }).trim()
   return {
-    dir, url, agentUrl, joinToken, natsPort, databaseUrl: env.DROVER_DB_URL, client, postgres, nats, master, agent, dockerHost, docker,
+    dir, url, agentUrl, joinToken, agentId, natsPort, databaseUrl: env.DROVER_DB_URL, client, postgres, nats, master, agent, dockerHost, docker,
     async stop() {
       await agent.kill('SIGTERM')
-      const left = docker('ps', '-aq', '--filter', `label=drover.agent=${agentId}`).split('\n').filter((id) => id !== '')
-      if (left.length > 0) docker('rm', '-f', ...left)
+      for (const label of ['drover.agent', 'drover.sandbox']) {
+        const left = docker('ps', '-aq', '--filter', `label=${label}=${agentId}`).split('\n').filter((id) => id !== '')
+        if (left.length > 0) docker('rm', '-f', ...left)
+      }
       await end()
     },
   }
