@@ -3,11 +3,11 @@ import { join } from 'node:path'
 import { EC2Client, RunInstancesCommand, type Tag } from '@aws-sdk/client-ec2'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { ends, submit } from '../rig/client.ts'
-import { IMAGE, missingEc2Parts, missingHerd, startEc2Stack, type Ec2Stack } from '../rig/ec2-stack.ts'
+import { IMAGE, missingEc2Parts, startEc2Stack, type Ec2Stack } from '../rig/ec2-stack.ts'
 import type { Ec2Call } from '../rig/ec2sim/recorder.ts'
 import { until } from '../rig/processes.ts'
 
-const missing = missingEc2Parts() ?? missingHerd()
+const missing = missingEc2Parts()
 if (missing) process.stderr.write(`EC2 fault tests skipped: ${missing}\n`)
 
 const SCRIPT = readFileSync(join(import.meta.dirname, 'training/train.py'))

@@ -2,10 +2,10 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { ends, logLines, submit } from '../rig/client.ts'
-import { IMAGE, missingEc2Parts, missingHerd, startEc2Stack, type Ec2Stack } from '../rig/ec2-stack.ts'
+import { IMAGE, missingEc2Parts, startEc2Stack, type Ec2Stack } from '../rig/ec2-stack.ts'
 import { until } from '../rig/processes.ts'
 
-const missing = missingEc2Parts() ?? missingHerd()
+const missing = missingEc2Parts()
 if (missing) process.stderr.write(`EC2 life tests skipped: ${missing}\n`)
 
 const SCRIPT = readFileSync(join(import.meta.dirname, 'training/train.py'))

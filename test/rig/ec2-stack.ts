@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { CreateBucketCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3'
 import { stringify } from 'yaml'
@@ -9,7 +8,7 @@ import type { SimInstance } from './ec2sim/instances.ts'
 import { startLauncher, type Launcher, type LauncherOptions } from './launcher.ts'
 import { missingMoto, startMoto } from './moto.ts'
 import { until } from './processes.ts'
-import { MASTER, missingParts, startStack, type Stack, type StackOptions } from './stack.ts'
+import { missingParts, startStack, type Stack, type StackOptions } from './stack.ts'
 
 /** A machine image that moto knows. */
 export const IMAGE = 'ami-785db401'
@@ -49,20 +48,6 @@ export interface DroverEvent {
 /** Null where all real parts are there. */
 export function missingEc2Parts(): string | null {
   return missingParts() ?? missingMoto()
-}
-
-/** Null where the built master launches instances; the first builds do not. */
-export function missingHerd(): string | null {
-  return missingParts() ?? (masterSays('launch-decided') ? null : 'the built master does not launch instances')
-}
-
-/** Null where it also goes on when instances are lost. */
-export function missingLoss(): string | null {
-  return missingHerd() ?? (masterSays('agent-lost') ? null : 'the built master does not know lost agents')
-}
-
-function masterSays(word: string): boolean {
-  return readFileSync(MASTER, 'utf8').includes(word)
 }
 
 export async function startEc2Stack(options: Ec2StackOptions = {}): Promise<Ec2Stack> {

@@ -39,7 +39,7 @@ export interface StackOptions {
 }
 
 const REPO = resolve(import.meta.dirname, '../..')
-export const MASTER = join(REPO, 'dist/drover-master.mjs')
+const MASTER = join(REPO, 'dist/drover-master.mjs')
 const AGENT = join(REPO, 'dist/drover-agent.mjs')
 export const PASSWORD = 'drover-test-1'
 const NO_PROGRAM: Program = { pid: 0, kill: async () => undefined, start: async () => undefined, running: () => false }
