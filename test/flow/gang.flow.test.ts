@@ -17,7 +17,7 @@ const file = (name: string): Buffer => readFileSync(join(import.meta.dirname, 't
 const pool = (pool_name: string, more: Record<string, unknown> = {}): Record<string, unknown> => ({
   pool_name,
   provider: {
-    type: 'aws', region: 'us-east-1', instance_type: 'c5.large', cpu_slots_allowed: true, instance_slots: 2, image_id: IMAGE, max_instances: 2, max_idle_agent_period: '2s', max_agent_starting_period: '60s', ...more,
+    type: 'aws', region: 'us-east-1', instance_type: 'c5.large', cpu_slots_allowed: true, instance_slots: 2, image_id: IMAGE, max_instances: 2, max_idle_agent_period: '1s', max_agent_starting_period: '60s', ...more,
   },
 })
 const CHOICES = { instance_type: undefined, instance_types: ['c5.large', 'm5.large'], availability_zones: ['us-east-1a', 'us-east-1b'] }
@@ -107,7 +107,7 @@ describe.skipIf(missing !== null)('gangs', () => {
     const ended = stack.sim.calls('TerminateInstances').filter((call) => call.outcome === 'ok')
     expect(ended.flatMap((call) => call.instances).toSorted()).toEqual(both.map(({ id }) => id).toSorted())
     expect((ended.at(-1)?.at ?? 0) - (ended[0]?.at ?? 0)).toBeLessThan(2_000)
-    for (const machine of machines) expect(await machine.containers()).toEqual([])
+    for (const machine of machines) await until('its containers are gone', 10_000, async () => (await machine.containers()).length === 0, 200)
     for (const pid of pids) expect(() => process.kill(pid, 0)).toThrow('ESRCH')
     expect(stack.sim.calls('RunInstances')).toHaveLength(1)
   }, 180_000)
