@@ -1,13 +1,16 @@
+import { writeFile } from 'node:fs/promises'
 import { request } from 'node:https'
+import { join } from 'node:path'
 import { DescribeImagesCommand, DescribeInstanceAttributeCommand, DescribeInstancesCommand, EC2Client } from '@aws-sdk/client-ec2'
 import { createUser } from '@nats-io/nkeys'
-import Fastify from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { openLink, type Link } from '../protocol/link.ts'
 import type { EnrollReply } from '../protocol/wire/enroll.ts'
 import type { Heartbeat, HeartbeatReply, Inventory } from '../protocol/wire/heartbeat.ts'
 import { eventSubject, heartbeatSubject, inboxPrefix } from '../protocol/wire/subjects.ts'
 import type { ApiDeps } from './api/deps.ts'
+import { createApi } from './api/server.ts'
 import { runMaster } from './compose.ts'
 import { readConfig } from './config.ts'
 import { loadAuthority } from './identity/authority.ts'
@@ -15,7 +18,8 @@ import { freePort, NATS_SERVER, openNatsRig, type NatsRig } from './identity/nat
 import { drained, exit, experimentConfig, hash, inventory, numbered, quietLog, state } from './loops/rig.ts'
 import type { People } from './people.ts'
 import { freshDb, PG_ADMIN_URL, type FreshDb } from './store/fresh-db.ts'
-import { listInstances } from './store/queries/instances.ts'
+import { listInstances } from './store/queries/herd.ts'
+import { hashToken } from './store/secrets.ts'
 
 const endpoint = process.env['DROVER_TEST_AWS_ENDPOINT'] ?? ''
 if (endpoint === '') console.warn('herd.aws.test.ts skipped: DROVER_TEST_AWS_ENDPOINT is not set')
@@ -29,16 +33,19 @@ describe.skipIf(endpoint === '' || !PG_ADMIN_URL || !NATS_SERVER)('an instance, 
   let fresh: FreshDb
   let master: Promise<void>
   let deps: ApiDeps
+  let api: FastifyInstance
   let agentUrl = ''
   let ca = ''
   let link: Link | undefined
   const people: People = {
     async createApi(given) {
       deps = given
-      return Fastify()
+      api = await createApi(given)
+      return api
     },
     async ensureFirstUsers(db) {
       await db.insertInto('users').values({ id: 1, username: 'ann', display_name: null, password_hash: 'x' }).execute()
+      await db.insertInto('tokens').values({ hash: hashToken('session-of-ann'), kind: 'session', user_id: 1, allocation_id: null, agent_id: null, expires_at: new Date(Date.now() + 3_600_000) }).execute()
     },
   }
 
@@ -49,8 +56,10 @@ describe.skipIf(endpoint === '' || !PG_ADMIN_URL || !NATS_SERVER)('an instance, 
     fresh = await freshDb()
     const port = await freePort()
     agentUrl = `https://127.0.0.1:${port}`
+    const prices = join(nats.stateDir, 'prices.json')
+    await writeFile(prices, JSON.stringify({ 'us-east-1': { 'g5.xlarge': 1.006 } }))
     const yaml = JSON.stringify({
-      log: { level: 'error' }, herd: { ec2_list_period: '2s', launch_call_period: '200ms' }, default_compute_resource_pool: 'gpu', default_aux_resource_pool: 'gpu',
+      log: { level: 'error' }, herd: { ec2_list_period: '2s', launch_call_period: '200ms', price_file: prices }, default_compute_resource_pool: 'gpu', default_aux_resource_pool: 'gpu',
       resource_pools: [{ pool_name: 'gpu', provider: {
         type: 'aws', region: 'us-east-1', instance_type: 'g5.xlarge', image_id: images.find((image) => image.RootDeviceType === 'ebs')?.ImageId, max_instances: 2, max_idle_agent_period: '1s',
         startup_script: 'echo hello', master_url: 'https://master.example:8443',
@@ -91,13 +100,17 @@ describe.skipIf(endpoint === '' || !PG_ADMIN_URL || !NATS_SERVER)('an instance, 
     }
     throw new Error(`it did not come about in 20 s; events: ${JSON.stringify(await fresh.db.selectFrom('events').select('text').execute())}`)
   }
-  const instance = async () => (await listInstances(fresh.db, { pool: 'gpu', limit: 10 }))[0]
+  /** What people see at that moment. */
+  const seen = async (path: string) => (await api.inject({ url: `/api/v1/${path}`, headers: { authorization: 'Bearer session-of-ann' } })).json()
+  const instance = async () => (await listInstances(fresh.db, { pool: 'gpu', includeGone: true, limit: 10, offset: 0 })).instances[0]
 
   test('launched, enrolled by its own token alone, ready, at work, idle, drained, gone', async () => {
     const { trialId } = await deps.commands.createExperiment({ config: experimentConfig({ resources: { slots_per_trial: 1, resource_pool: 'gpu', priority: null, shm_size: null } }), originalConfig: '', context: null, ownerId: 1, projectId: 1, parentId: null, activate: true })
     const alloc = `trial-${trialId}.1`
     await until(async () => (await instance())?.state === 'STARTING')
     const id = (await instance())?.id ?? ''
+    await vi.waitFor(async () => expect(await seen('drover/why/experiments/1')).toMatchObject({ summary: expect.stringContaining(`experiment 1 is QUEUED: waits for ${id} (g5.xlarge, us-east-1`), starting: [{ id, state: 'STARTING' }], launches: [{ state: 'DONE', instances: [id] }], pool: { note: expect.stringContaining('1 instance is starting') } }), { timeout: 10_000 })
+    expect((await seen('drover/pools')).pools).toMatchObject([{ name: 'gpu', count: 1, instances: { STARTING: 1 }, waiting: [{ allocation: alloc }], cure: '' }])
     const [made] = (await admin.send(new DescribeInstancesCommand({ InstanceIds: [id] }))).Reservations?.[0]?.Instances ?? []
     expect(made?.Tags).toEqual(expect.arrayContaining([{ Key: 'drover:cluster', Value: deps.clusterId }, { Key: 'drover:pool', Value: 'gpu' }]))
 
@@ -113,8 +126,9 @@ describe.skipIf(endpoint === '' || !PG_ADMIN_URL || !NATS_SERVER)('an instance, 
     const known: Inventory = { ...inventory(1), instanceId: id }
     const beat = async (over: Partial<Heartbeat> = {}): Promise<HeartbeatReply> =>
       (await open.request(heartbeatSubject(id), JSON.stringify({ v: 1, inc: 1, store: null, have: 0, inventoryHash: hash(1), outbox: 0, ...over }), { timeout: 4_000 })).json()
-    await until(async () => (await beat({ inventory: known })).kind === 'desired' && (await instance())?.live.includes(alloc) === true)
+    await until(async () => (await beat({ inventory: known })).kind === 'desired' && (await instance())?.live.some((one) => one.id === alloc) === true)
     await until(async () => (await instance())?.state === 'READY')
+    expect((await seen(`drover/why/instances/${id}`)).summary).toContain(`is READY: it holds ${alloc} of experiment 1`)
 
     const events = numbered(1, [state(alloc, 'RUNNING'), exit(alloc, 'completed'), drained(alloc)])
     expect((await open.request(eventSubject(id), JSON.stringify({ v: 1, inc: 1, events }), { timeout: 4_000 })).json()).toMatchObject({ ok: true })
@@ -127,6 +141,8 @@ describe.skipIf(endpoint === '' || !PG_ADMIN_URL || !NATS_SERVER)('an instance, 
     await until(async () => (await instance())?.state === 'GONE')
     const [gone] = (await admin.send(new DescribeInstancesCommand({ InstanceIds: [id] }))).Reservations?.[0]?.Instances ?? []
     expect(['shutting-down', 'terminated']).toContain(gone?.State?.Name)
+    expect((await seen(`drover/instances/${id}`)).events.map((event: { kind: string }) => event.kind)).toEqual(expect.arrayContaining(['launch-done', 'instance-ready', 'instance-retiring', 'instance-terminating', 'instance-gone']))
+    expect((await seen('experiments/1')).experiment.drover.cost).toEqual({ total: expect.any(Number), useful: expect.any(Number), boot: expect.any(Number), idle: expect.any(Number), lost: 0 })
     expect((await enroll(id)).status).toBe(401)
     expect(await fresh.db.selectFrom('launches').select('state').execute()).toEqual([{ state: 'DONE' }])
   })

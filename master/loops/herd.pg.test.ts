@@ -2,13 +2,16 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { NewAgentEvent } from '../../protocol/wire/events.ts'
 import { takeEvents } from '../intake/take-events.ts'
 import { scale } from '../scale/decide.ts'
-import { findInstance, listInstances, listLaunchFailures, listPoolStates } from '../store/queries/instances.ts'
+import { findInstance, listInstances, listLaunches } from '../store/queries/herd.ts'
+import { countInstances, listDryMarks, listPoolRows } from '../store/queries/pools.ts'
 import { refuse } from '../cloud/double.ts'
 import { PG_ADMIN_URL } from '../store/fresh-db.ts'
 import { openHerdRig, provider, speak, states, texts, type HerdRig } from './herd-rig.ts'
 import { lifecyclePass } from './lifecycle-loop.ts'
 import { drained, exit, newExperiment, numbered, state } from './rig.ts'
 import { schedulePass } from './schedule-loop.ts'
+
+const OPEN = { includeGone: false, limit: 10, offset: 0 }
 
 describe.skipIf(!PG_ADMIN_URL)('the herd with its real decider', () => {
   let rig: HerdRig
@@ -31,14 +34,18 @@ describe.skipIf(!PG_ADMIN_URL)('the herd with its real decider', () => {
     await schedulePass(rig.deps)
     await rig.scale()
     expect(rig.cloud.launches).toMatchObject([{ type: 'g5.xlarge', market: 'spot', max: 1, place: { zone: 'us-east-1a' } }])
-    const [{ id } = { id: '' }] = await listInstances(rig.db, { pool: 'gpu', open: true, limit: 10 })
-    expect(await findInstance(rig.db, id)).toMatchObject({ state: 'STARTING', allocations: [allocation], launch_reason: expect.stringContaining('allocation'), per_hour: 0.5, console: '' })
+    const [{ id } = { id: '' }] = (await listInstances(rig.db, { ...OPEN, pool: 'gpu' })).instances
+    expect(await findInstance(rig.db, id)).toMatchObject({ state: 'STARTING', per_hour: 0.5, console: '' })
+    expect((await listLaunches(rig.db, OPEN)).launches).toMatchObject([{ allocations: [allocation], reason: expect.stringContaining('allocation'), instances: [id] }])
+    const told = await rig.db.selectFrom('events').select(['kind', 'experiment_id']).where('kind', 'like', 'launch-%').orderBy('id').execute()
+    const of = await rig.db.selectFrom('experiments').select('id').executeTakeFirstOrThrow()
+    expect(told).toEqual([{ kind: 'launch-decided', experiment_id: of.id }, { kind: 'launch-done', experiment_id: of.id }])
     await rig.scale()
     expect(rig.cloud.launches).toHaveLength(1)
     await speak(rig, id, 1)
     await rig.scale()
     await schedulePass(rig.deps)
-    expect((await listInstances(rig.db, { limit: 1 }))[0]).toMatchObject({ state: 'READY', live: [allocation] })
+    expect((await listInstances(rig.db, OPEN)).instances).toMatchObject([{ state: 'READY', live: [{ id: allocation }] }])
     rig.advance(600_000)
     await rig.db.updateTable('agents').set({ seen_at: new Date(Date.now() + 600_000) }).execute()
     await rig.scale()
@@ -54,7 +61,7 @@ describe.skipIf(!PG_ADMIN_URL)('the herd with its real decider', () => {
     await rig.truth(true)
     expect(await states(rig)).toEqual(['GONE'])
     expect(await rig.db.selectFrom('join_tokens').selectAll().execute()).toEqual([])
-    expect(await listInstances(rig.db, { open: true, limit: 10 })).toEqual([])
+    expect((await listInstances(rig.db, OPEN)).instances).toEqual([])
     expect((await rig.db.selectFrom('events').select('kind').where('instance_id', '=', id).orderBy('id').execute()).map((row) => row.kind))
       .toEqual(['launch-done', 'instance-ready', 'instance-retiring', 'instance-terminating', 'instance-gone'])
   })
@@ -69,9 +76,11 @@ describe.skipIf(!PG_ADMIN_URL)('the herd with its real decider', () => {
     expect(rig.cloud.launches.map((call) => `${call.type} ${call.place.zone} ${call.market}`)).toEqual([
       'g5.xlarge us-east-1a spot', 'g6.xlarge us-east-1a spot', 'g5.xlarge us-east-1a on-demand', 'g5.xlarge us-east-1b on-demand',
     ])
-    const failures = await listLaunchFailures(rig.db, { pool: 'gpu', limit: 10 })
+    const { launches: failures } = await listLaunches(rig.db, { ...OPEN, pool: 'gpu', states: ['FAILED'] })
     expect(failures.map((failure) => failure.error_code)).toEqual(['InsufficientInstanceCapacity', 'MaxSpotInstanceCountExceeded', 'MaxSpotInstanceCountExceeded'])
-    expect(await listPoolStates(rig.db)).toMatchObject([{ name: 'gpu', starting: 1, ready: 0, ending: 0, asked: 0, per_hour: 1.006, paused: null, dry: [{ zone: '', market: 'spot' }, { zone: 'us-east-1a', market: 'on-demand' }, { zone: '', market: 'spot' }] }])
+    expect(await countInstances(rig.db)).toEqual([{ pool: 'gpu', state: 'STARTING', count: 1, per_hour: 1.006, unpriced: 0 }])
+    expect(await listPoolRows(rig.db)).toMatchObject([{ name: 'gpu', paused: null }])
+    expect((await listDryMarks(rig.db)).map((mark) => `${mark.zone} ${mark.market}`).sort()).toEqual([' spot', ' spot', 'us-east-1a on-demand'])
   })
 
   test('everything refused for ten simulated minutes: at most 120 calls, and the sentence says what and when (F33)', async () => {
@@ -83,12 +92,12 @@ describe.skipIf(!PG_ADMIN_URL)('the herd with its real decider', () => {
     }
     // four offers, each again when its mark is over
     expect(rig.cloud.launches.length).toBeLessThanOrEqual(20)
-    const note = (await listPoolStates(rig.db))[0]?.note ?? ''
+    const note = (await listPoolRows(rig.db))[0]?.note ?? ''
     expect(note).toMatch(/1 allocation waits.*EC2 refused .*VcpuLimitExceeded.*tried again from.*\. Cure: ask AWS for more vCPUs/)
     expect(note.match(/Cure:/g)).toHaveLength(1)
     await rig.db.deleteFrom('experiments').execute()
     await rig.scale()
-    expect((await listPoolStates(rig.db))[0]?.note).toBe('')
+    expect((await listPoolRows(rig.db))[0]?.note).toBe('')
   })
 
   test('boots that never register: three strikes with their consoles, then the pool is paused and nothing is spent', async () => {
@@ -102,7 +111,7 @@ describe.skipIf(!PG_ADMIN_URL)('the herd with its real decider', () => {
     }
     expect(await states(rig)).toEqual(['GONE', 'GONE', 'GONE'])
     expect(rig.cloud.launches).toHaveLength(3)
-    expect((await listPoolStates(rig.db))[0]).toMatchObject({ strikes: 3, paused: expect.stringContaining('never registered') })
+    expect((await listPoolRows(rig.db))[0]).toMatchObject({ strikes: 3, paused: expect.stringContaining('never registered') })
     expect((await rig.db.selectFrom('instances').select('console').execute()).map((row) => row.console)).toEqual(['no network', 'no network', 'no network'])
     expect(await rig.db.selectFrom('alarms').select('key').execute()).toEqual([{ key: 'pool-paused:gpu' }])
     expect(await texts(rig, 'pool-paused')).toHaveLength(1)

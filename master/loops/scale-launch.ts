@@ -41,7 +41,7 @@ export function intendLaunch(deps: HerdDeps, epoch: number, decision: Launch): P
       per_hour: offer.perHour, allocations: toJsonb(decision.allocations), reason: cleanText(decision.reason), state: 'LAUNCHING', error_kind: null, decided_at: deps.now(), called_at: deps.now(),
     }).returningAll().executeTakeFirstOrThrow()
     await tx.insertInto('join_tokens').values({ hash: deps.launchToken(id).hash, launch_id: id, expires_at: tokenEnd(deps, provider) }).execute()
-    await addEvents(tx, [{ kind: 'launch-decided', pool: decision.pool, text: `${nameOf(row)} is asked of EC2: ${decision.reason}`, data: about(row) }])
+    await addEvents(tx, [{ kind: 'launch-decided', pool: decision.pool, allocations: decision.allocations, text: `${nameOf(row)} is asked of EC2: ${decision.reason}`, data: about(row) }])
     return row
   })
 }
@@ -104,7 +104,7 @@ function recordMade(deps: HerdDeps, epoch: number, row: LaunchRow, made: readonl
     for (const instance of made) await addInstance(tx, row, { ...instance, launchedAt: instance.launchedAt.getTime() })
     await tx.updateTable('launches').set({ state: 'DONE', settled_at: deps.now() }).where('id', '=', row.id).execute()
     const ids = made.map((instance) => instance.id)
-    await addEvents(tx, [{ kind: 'launch-done', pool: row.pool, instanceId: ids[0] ?? null, text: `EC2 made ${ids.join(', ')} (${nameOf(row)}): the agent is awaited`, data: { ...about(row), instances: ids } }])
+    await addEvents(tx, [{ kind: 'launch-done', pool: row.pool, allocations: row.allocations, instanceId: ids[0] ?? null, text: `EC2 made ${ids.join(', ')} (${nameOf(row)}): the agent is awaited`, data: { ...about(row), instances: ids } }])
   }).then(() => wakeAfter(deps))
 }
 
@@ -117,7 +117,7 @@ function recordUnknown(deps: HerdDeps, epoch: number, row: LaunchRow, refusal: R
     await tx.updateTable('launches').set({ called_at: null, error_kind: refusal.kind, error_code: refusal.code, error_text: cleanText(refusal.text) }).where('id', '=', row.id).execute()
     if (before === refusal.code) return
     const text = `whether EC2 made ${nameOf(row)} is not known (${refusal.code}: ${refusal.text}): it is asked again with the same token, which makes nothing twice`
-    await addEvents(tx, [{ kind: 'launch-unknown', pool: row.pool, text, data: { ...about(row), ...refusal } }])
+    await addEvents(tx, [{ kind: 'launch-unknown', pool: row.pool, allocations: row.allocations, text, data: { ...about(row), ...refusal } }])
   }).then(() => wakeAfter(deps))
 }
 
@@ -130,7 +130,7 @@ function recordRefusal(deps: HerdDeps, epoch: number, row: LaunchRow, refusal: R
     await failLaunch(tx, deps, row.id, refusal)
     const next = await markDry(tx, deps, row, refusal)
     const text = `EC2 did not make ${nameOf(row)}: ${refusal.code}: ${refusal.text}. ${next}. Cure: ${cureOf(refusal.kind, refusal.code)}`
-    await addEvents(tx, [{ kind: 'launch-failed', pool: row.pool, text, data: { ...about(row), ...refusal } }])
+    await addEvents(tx, [{ kind: 'launch-failed', pool: row.pool, allocations: row.allocations, text, data: { ...about(row), ...refusal } }])
   }).then(() => wakeAfter(deps))
 }
 

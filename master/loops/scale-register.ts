@@ -3,10 +3,13 @@ import { addEvents, type NewEvent } from '../store/events.ts'
 import { assertLeader } from '../store/leader.ts'
 import { millis, type HerdDeps } from './herd-deps.ts'
 
-/** STARTING -> READY for each instance whose agent has spoken with an inventory: its pool's strikes are forgiven. */
+/**
+ * STARTING -> READY for each instance whose agent has spoken with an inventory: its pool's strikes are forgiven. Not before its
+ * presence is written too: until then it counts as silent, nothing fits on it, and another instance would be launched.
+ */
 export async function registerReady(deps: HerdDeps, epoch: number): Promise<number> {
   const spoke = await deps.db.selectFrom('instances as i').innerJoin('agents as g', 'g.id', 'i.id').select('i.id')
-    .where('i.state', '=', 'STARTING').where('g.inventory', 'is not', null).where('g.retired_at', 'is', null).orderBy('i.id').execute()
+    .where('i.state', '=', 'STARTING').where('g.inventory', 'is not', null).where('g.seen_at', 'is not', null).where('g.retired_at', 'is', null).orderBy('i.id').execute()
   for (const { id } of spoke) await register(deps, epoch, id)
   if (spoke.length > 0) for (const loop of ['schedule', 'feed'] as const) deps.wake(loop)
   return spoke.length
