@@ -1,7 +1,9 @@
 import { readList, readText } from './fields.ts'
-import { addError, at, show } from './findings.ts'
+import { addError, addWarning, at, quote, show } from './findings.ts'
 import type { Findings } from './findings.ts'
 import type { Shape } from './shape.ts'
+
+const TRIAL_CLASS = /^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*$/
 
 /** A string runs under `sh -c`; a list is argv, where an empty argument is an argument too. */
 export const entrypoint: Shape<string | string[]> = {
@@ -13,6 +15,7 @@ export const entrypoint: Shape<string | string[]> = {
       return ''
     }
     if (!Array.isArray(value)) {
+      if (typeof value === 'string' && TRIAL_CLASS.test(value)) addWarning(found, path, `${quote(value)} looks like a trial class, a form that Determined 0.38 removed: it is run as a command; write one, as in "python3 train.py"`)
       if (typeof value === 'string') return readText(found, path, value, '', { max: 65_536, multiline: true })
       addError(found, path, `found ${show(value)}; a command line or a list of arguments is needed`)
       return ''

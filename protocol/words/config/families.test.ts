@@ -80,3 +80,8 @@ describe('mistakes', () => {
     expect(mistakes(text)).toEqual(expected.split('\n'))
   })
 })
+
+test.each([['model_def:MNistTrial', 1], ['det.keras:Net.Inner', 1], ['python3 -m a:b', 0], ['./run.sh', 0]])('an entrypoint that names a trial class is a doubtful command: %s', (entrypoint, warnings) => {
+  const result = parseExperimentConfig(`entrypoint: ${entrypoint}\nsearcher: {name: single, metric: m}`)
+  expect(result.ok && result.warnings.length).toBe(warnings)
+})

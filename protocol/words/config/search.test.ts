@@ -29,6 +29,9 @@ describe('searchers', () => {
     const result = read(text)
     expect(result.ok && result.config.searcher).toEqual(expected)
   })
+  test('the old max_length is named, as what it is read', () => {
+    expect(read('{name: adaptive_asha, metric: m, max_trials: 9, max_length: {records: 8}}').warnings).toEqual([{ path: 'searcher.max_length', message: 'is the old form, read as {time_metric: records, max_time: 8}; the training script must report records with its validation metrics' }])
+  })
   test.each([
     ['{name: custom, metric: m, foo: 1}', 'searcher.name: found "custom" (text); custom searchers were removed in Determined 0.38; write random, grid or adaptive_asha, or start the trials yourself, each as an experiment with single'],
     ['{name: adaptive_simple, metric: m, max_trials: 1}', 'searcher.name: found "adaptive_simple" (text); it was replaced by adaptive_asha'],

@@ -2,7 +2,7 @@ import { ADAPTIVE_MODES } from '../search-config.ts'
 import type { AdaptiveAshaSearcher, AsyncHalvingSearcher, GridSearcher, Length, RandomSearcher, SearcherConfig, SingleSearcher } from '../search-config.ts'
 import { isMapping } from './fields.ts'
 import type { Fields } from './fields.ts'
-import { addError, quote, show, under } from './findings.ts'
+import { addError, addWarning, quote, show, under } from './findings.ts'
 import type { Findings } from './findings.ts'
 import { length, unitsOf } from './lengths.ts'
 import { nearest } from './nearest.ts'
@@ -130,5 +130,6 @@ function timeOf(found: Findings, path: string, given: Fields, old: Length): { ti
     const stands = given[key] ?? meant
     if (stands !== meant) addError(found, under(path, key), `found ${show(stands)}, but max_length says ${show(meant)}; leave max_length out`)
   }
+  addWarning(found, under(path, 'max_length'), `is the old form, read as {time_metric: ${unit}, max_time: ${units}}; the training script must report ${unit} with its validation metrics`)
   return { time_metric: unit, max_time: units }
 }
