@@ -88,6 +88,12 @@ describe('a trial that ends early', () => {
   })
 })
 
+test('a trial that the search stopped has ended well, however its process went down', () => {
+  const state = start({ max_trials: 1, max_concurrent_trials: 1 })
+  expect(report(state, 0, NaN, 2)).toMatchObject([{ type: 'stop' }])
+  expect(search(state, { type: 'ended', trial: 0, end: 'canceled' }).actions).toMatchObject([{ type: 'done', failed: false }])
+})
+
 describe('brackets', () => {
   const sizes = (over: Partial<AdaptiveAshaSearcher>): [number, number][] => bracketsOf({ ...ADAPTIVE, ...over }).map((bracket) => [bracket.rungs.length, bracket.trials])
   test('by mode: the more rungs, the more trials', () => {
@@ -96,6 +102,7 @@ describe('brackets', () => {
     expect(sizes({ mode: 'conservative' }).map(([rungs]) => rungs)).toEqual([4, 3, 2, 1])
     expect(sizes({ max_rungs: 2 }).map(([rungs]) => rungs)).toEqual([2, 1])
     expect(sizes({ bracket_rungs: [2, 3] }).map(([rungs]) => rungs)).toEqual([3, 2])
+    expect(sizes({ bracket_rungs: [1, 2, 3], max_trials: 1 })).toEqual([[3, 1]])
   })
   test('together they have exactly the trials of the configuration, and none is empty', () => {
     fc.assert(fc.property(fc.integer({ min: 1, max: 500 }), fc.integer({ min: 1, max: 1_000 }), fc.constantFrom(1.5, 2, 3, 4), fc.constantFrom('aggressive' as const, 'standard' as const, 'conservative' as const), (max_trials, max_time, divisor, mode) => {

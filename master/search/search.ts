@@ -24,7 +24,7 @@ export function begin(config: SearchConfig): Searched {
 export function search(state: SearchState, event: SearchEvent): Searched {
   const actions: SearchAction[] = []
   const live = state.live[event.trial]
-  if (live === undefined || state.over) return { state, actions }
+  if (live === undefined) return { state, actions }
   if (event.type === 'ended') {
     end(state, event.trial, event.end, actions)
     goOn(state, actions)
