@@ -79,6 +79,9 @@ describe('hyperparameters', () => {
   ])('%s', (text, expected) => {
     expect(mistakes(RANDOM, `{h: ${text}}`)).toEqual(expected.split('\n'))
   })
+  test('ranges are no mistake where the searcher is unknown', () => {
+    expect(mistakes('{name: randon, metric: m}', '{h: {type: int, minval: 1, maxval: 2}}')).toHaveLength(1)
+  })
   test('a grid needs counts, nested ones too, and is not endless', () => {
     const GRID = '{name: grid, metric: m}'
     expect(mistakes(GRID, '{a: {type: int, minval: 1, maxval: 9, count: 3}, n: {b: {type: log, minval: 1, maxval: 2, base: 2}}, c: {type: categorical, vals: [1]}}')).toEqual(['hyperparameters.n.b.count: is missing; a grid needs the number of points of each range, as in count: 5'])
