@@ -7,6 +7,7 @@ import { coldRows } from './cold.ts'
 import { fleetRows } from './fleet.ts'
 import { idleRows } from './idle.ts'
 import { measured, table, type Measured, type Row } from './row.ts'
+import { searchRows } from './search.ts'
 import { startRows } from './start.ts'
 import { uploadRows } from './upload.ts'
 
@@ -14,10 +15,11 @@ import { uploadRows } from './upload.ts'
 interface Group {
   names: string[]
   stack: boolean
-  run: (stack: Stack) => Promise<Row[]>
+  run: (stack: Stack) => Promise<Row[]> | Row[]
 }
 
 const GROUPS: readonly Group[] = [
+  { names: ['ASHA in memory, 100,000 trials', 'ASHA in memory, last tenth'], stack: false, run: searchRows },
   { names: ['checkpoint upload 256 MiB over HTTP'], stack: false, run: uploadRows },
   { names: ['E1 idle memory, agent', 'E1 idle CPU, agent', 'idle memory, master', 'idle CPU, master'], stack: true, run: idleRows },
   { names: ['cold: submit to running, less EC2, agent start and container start', 'idle limit to TerminateInstances'], stack: false, run: coldRows },
