@@ -79,7 +79,7 @@ export async function runAgent(config: AgentConfig, signal: AbortSignal): Promis
     inventory: () => ({ ...host.inventory(), held: heldOf(journal.allocations(), view.last()) }),
   })
   const drained = heartbeat === null ? null : startDrained({ ...common, ...retiring, onDrained: () => heartbeat.wake() })
-  await Promise.all([ec2.ended, heartbeat?.ended, drained?.ended, reconcile.ended, watching, outbox.ended, renew.ended, host.loop.ended])
+  await Promise.all([ec2.ended, heartbeat?.ended, drained?.ended, reconcile.ended, watching, outbox.ended, renew.ended, host.ended])
   await attendant.close()
   await closeLinks(opening)
   http.close()

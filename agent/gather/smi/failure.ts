@@ -2,6 +2,8 @@
 export interface Failure {
   kind: 'driver-not-loaded' | 'library-mismatch' | 'library-missing' | 'no-devices' | 'gpu-lost' | 'device-handle' | 'no-permission' | 'nvml-unknown' | 'nvml' | 'reset-failed' | 'infoROM' | 'bad-question'
   what: string
+  /** the line that said so */
+  line: string
 }
 
 const KNOWN: [RegExp, Failure['kind'], string][] = [
@@ -19,8 +21,11 @@ const KNOWN: [RegExp, Failure['kind'], string][] = [
   [/is not a valid (field|option)|Field ".*" is not|Invalid combination of input arguments|Option .* is not recognized/i, 'bad-question', 'this nvidia-smi does not know what it was asked'],
 ]
 
-/** Null where nothing known is said. The first line that says something counts. */
+/** Null where nothing known is said. What is higher in the table counts more: a lost GPU also gives an unknown handle. */
 export function failureOf(text: string): Failure | null {
-  for (const [pattern, kind, what] of KNOWN) if (pattern.test(text)) return { kind, what }
+  for (const [pattern, kind, what] of KNOWN) {
+    const line = text.split('\n').find((each) => pattern.test(each))
+    if (line !== undefined) return { kind, what, line: line.trim().slice(0, 500) }
+  }
   return null
 }

@@ -10,8 +10,9 @@ export interface KernelLog {
 const XID = /NVRM: (?:GPU [^X]*)?Xid \((?:PCI:)?([0-9a-fA-F]{4,8}:[0-9a-fA-F]{2}:[0-9a-fA-F]{2}(?:\.[0-9a-fA-F])?)\): (\d{1,4})\b/
 const SXID = /SXid \(PCI:([0-9a-fA-F]{4,8}:[0-9a-fA-F]{2}:[0-9a-fA-F]{2}(?:\.[0-9a-fA-F])?)\): (\d{1,6})\b/
 
+/** By its beginning: a time, `kernel:`, a bracket, or nothing before the driver's name. */
 export function isKernelLine(line: string): boolean {
-  return /\bNVRM: |\bnvidia-nvswitch\d*: |\bnvidia-modeset: |\bnvidia 0000:/.test(line)
+  return /^\s*(?:.{0,120}?(?:\[|\d\d:\d\d:\d\d|kernel: |kern\b).{0,100}?)?(?:NVRM: |nvidia-nvswitch\d*: |nvidia-modeset: |nvidia [0-9a-f]{4}:)/i.test(line)
 }
 
 /** Null where no line is of the NVIDIA driver. */

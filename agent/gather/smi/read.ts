@@ -25,6 +25,7 @@ export type Reading =
   | { kind: 'error'; lines: string[]; failure: Failure }
   | { kind: 'nothing'; saw: string }
 
+const ERROR_LINES_MAX = 40
 const ANSI = /\u001b\[[0-9;]*[A-Za-z]/g
 
 /** Reads any output of nvidia-smi, known by its content alone: BOM, CRLF, escapes and foreign lines before it do no harm. */
@@ -36,7 +37,7 @@ export function readSmi(raw: string): Reading {
 
 /** Formats that have a mark of their own. */
 function readMarked(text: string, lines: string[], raw: string): Reading | null {
-  if (/<nvidia_smi_log[\s>]|<gpu(\s+id\s*=|>)/.test(text)) return { kind: 'xml', listing: readLog(readXml(text.slice(xmlStart(text))), 'xml') }
+  if (/^\s*(<\?xml[^>]*>\s*)?(<!DOCTYPE nvidia_smi_log[^>]*>\s*)?(<nvidia_smi_log[\s>]|<gpu(\s[^>]*\bid\s*=|>\s*(<|$)))/m.test(text)) return { kind: 'xml', listing: readLog(readXml(text.slice(xmlStart(text))), 'xml') }
   if (lines.some((line) => /=NVSMI LOG=/.test(line) || /^\s*GPU\s?[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-9a-f]\s*$/i.test(line))) return { kind: 'q', listing: readLog(readIndented(text), 'q') }
   if (lines.some(isTableLine)) {
     const table = readTable(text)
@@ -54,7 +55,7 @@ function readMarked(text: string, lines: string[], raw: string): Reading | null 
 
 /** The declaration where there is one, so that what a wrapper said before it stays outside. */
 function xmlStart(text: string): number {
-  return Math.max(0, text.search(/<\?xml|<!DOCTYPE|<nvidia_smi_log|<gpu/))
+  return Math.max(0, text.search(/^\s*(<\?xml|<!DOCTYPE nvidia|<nvidia_smi_log|<gpu)/m))
 }
 
 function readCsvOf(text: string): Reading | null {
@@ -70,7 +71,8 @@ function readCsvOf(text: string): Reading | null {
 }
 
 function readFailure(text: string, lines: string[]): Reading | null {
-  const failure = failureOf(text)
+  // a long text that quotes an error is no error
+  const failure = lines.filter((line) => line.trim() !== '').length > ERROR_LINES_MAX ? null : failureOf(text)
   const headerless = failure === null ? null : splitHeaderless(text)
   if (failure === null || (headerless !== null && headerless.rows.length > headerless.notes.length)) return null
   const said = lines.map((line) => line.trimEnd())
