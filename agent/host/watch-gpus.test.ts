@@ -10,9 +10,9 @@ import { watchGpus, type GpuWatch } from './watch-gpus.ts'
 
 const A = 'GPU-11111111-2222-3333-4444-555555555555'
 const B = 'GPU-66666666-7777-8888-9999-aaaaaaaaaaaa'
-const HEAD = 'index, count, uuid, name, driver_version, memory.total [MiB], pci.bus_id, mig.mode.current'
-const ROW_A = `0, 2, ${A}, NVIDIA L4, 550.90.07, 23034 MiB, 00000000:00:1D.0, Disabled`
-const ROW_B = `1, 2, ${B}, NVIDIA L4, 550.90.07, 23034 MiB, 00000000:00:1E.0, Disabled`
+const HEAD = 'index, count, uuid, name, driver_version, memory.total [MiB], mig.mode.current, pci.bus_id'
+const ROW_A = `0, 2, ${A}, NVIDIA L4, 550.90.07, 23034 MiB, Disabled, 00000000:00:1D.0`
+const ROW_B = `1, 2, ${B}, NVIDIA L4, 550.90.07, 23034 MiB, Disabled, 00000000:00:1E.0`
 const CPU: Slot = { id: 'cpu-0', kind: 'cpu', uuid: 'cpu-0', brand: 'CPU', memoryMib: 0, index: 0 }
 const TIMING = { everyS: 0.2, lateMs: 300, killMs: 500, retryMs: 50 }
 

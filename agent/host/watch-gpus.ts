@@ -27,7 +27,7 @@ export interface GpuWatch {
 const TIMING = { everyS: 10, lateMs: DEADLINE_MS, killMs: 30_000, retryMs: 60_000 }
 
 /** In order of preference: drivers before 450 know no MIG, and refuse a question with a field they do not know. */
-const QUESTIONS = ['index,count,uuid,name,driver_version,memory.total,pci.bus_id,mig.mode.current', 'index,count,uuid,name,driver_version,memory.total,pci.bus_id']
+const QUESTIONS = ['index,count,uuid,name,driver_version,memory.total,mig.mode.current,pci.bus_id', 'index,count,uuid,name,driver_version,memory.total,pci.bus_id']
 
 /**
  * One long-lived nvidia-smi that lists the GPUs each 10 s; after a failure or a hang the next try comes a minute later.

@@ -39,8 +39,8 @@ const WORTH: Record<Unit, Record<string, number>> = {
   '': { x: 1 },
 }
 
-/** Comma decimals where they can be nothing else: watts have two places, NVLink speeds three. */
-const COMMA_PLACES: Partial<Record<Unit, RegExp>> = { W: /^\d+,\d{1,2}$/, '%': /^\d+,\d{1,2}$/, 'GB/s': /^\d+,\d{1,3}$/ }
+/** Only these ever have decimals, and as many: elsewhere a point or comma is a locale's mark of the thousands, so that the number is not to be trusted. */
+const DECIMALS: Partial<Record<Unit, RegExp>> = { W: /^\d{1,6}[.,]\d{1,2}$/, '%': /^\d{1,3}[.,]\d{1,2}$/, 'GB/s': /^\d{1,6}[.,]\d{1,3}$/ }
 
 /**
  * A number that was printed with its unit; null where none is told, or where it could be read in two ways (noted).
@@ -63,10 +63,8 @@ function worthOf(written: string, unit: Unit, needsUnit: boolean): number | unde
 }
 
 function plain(digits: string, unit: Unit): number | null {
-  const whole = /^[+-]?\d{1,15}$/.test(digits)
-  const point = /^[+-]?\d{1,15}\.\d{1,6}$/.test(digits) && unit !== ''
-  if (whole || point) return Number(digits)
-  return COMMA_PLACES[unit]?.test(digits) === true ? Number(digits.replace(',', '.')) : null
+  if (/^[+-]?\d{1,15}$/.test(digits)) return Number(digits)
+  return DECIMALS[unit]?.test(digits) === true ? Number(digits.replace(',', '.')) : null
 }
 
 /** Yes / No and their kin. */

@@ -1,6 +1,7 @@
 import { TROUBLE_WORD, bare, numberOf, versionOf } from './cell.ts'
 import { FIELD_NAMES, type Said } from './fields.ts'
 import type { Gpu, Listing } from './listing.ts'
+import { newestOf } from './newest.ts'
 import { readGpu } from './read-gpu.ts'
 
 /** One block of `--format=csv`: a header and its rows, as printed. */
@@ -83,7 +84,7 @@ export function readCsv(text: CsvText): Listing {
     listing.attached ??= numberOf(said.get('count') ?? null, '', 'attached', listing.trouble)
     if (same.some((block) => block.header.length > said.size)) listing.trouble.push({ field: 'text', said: 'a row ends before its last field' })
   }
-  listing.gpus = newest(saids.map((said, place) => readGpu(said, { place, units })))
+  listing.gpus = newestOf(saids.map((said, place) => readGpu(said, { place, units })), saids.every((said) => said.has('index')))
   return listing
 }
 
@@ -101,19 +102,6 @@ function joinRow(blocks: CsvBlock[], row: number): Said {
     })
   }
   return said
-}
-
-/** `-l` prints every GPU again and again: of those with the same index, UUID and bus the last counts. */
-function newest(gpus: Gpu[]): Gpu[] {
-  const keyed = new Map<string, Gpu>()
-  const rounds = gpus.some((gpu, place) => gpu.uuid !== null && gpus.some((other, at) => at > place && sameGpu(gpu, other)))
-  if (!rounds) return gpus
-  for (const gpu of gpus) keyed.set(`${gpu.uuid ?? gpu.index}\n${gpu.pciBusId ?? ''}`, gpu)
-  return [...keyed.values()].map((gpu, place) => ({ ...gpu, index: gpu.index < keyed.size ? gpu.index : place }))
-}
-
-function sameGpu(a: Gpu, b: Gpu): boolean {
-  return a.uuid === b.uuid && a.pciBusId === b.pciBusId && (a.pciBusId !== null || a.index === b.index)
 }
 
 const VALUE_CELL = /^(\[[^\]]+\]|n\/a|[+-]?\d[\d.,]*( [a-z%/]+)?|0x[0-9a-f]+|gpu-[0-9a-f-]+|[0-9a-f]{4,8}:[0-9a-f:.]+|(not )?active|enabled|disabled|yes|no|default|p\d{1,2}|[\d.]+)$/i

@@ -1,6 +1,6 @@
 /** Why nvidia-smi gave no list, in words for people. `kind` is stable. */
 export interface Failure {
-  kind: 'driver-not-loaded' | 'library-mismatch' | 'library-missing' | 'no-devices' | 'gpu-lost' | 'device-handle' | 'no-permission' | 'nvml-unknown' | 'nvml' | 'reset-failed' | 'infoROM' | 'bad-question'
+  kind: 'driver-not-loaded' | 'library-mismatch' | 'library-missing' | 'no-devices' | 'gpu-lost' | 'device-handle' | 'no-permission' | 'nvml-unknown' | 'nvml' | 'reset-failed' | 'infoROM' | 'bad-question' | 'not-installed' | 'other'
   what: string
   /** the line that said so */
   line: string
@@ -18,7 +18,9 @@ const KNOWN: [RegExp, Failure['kind'], string][] = [
   [/Failed to initialize NVML/i, 'nvml', 'NVML does not start'],
   [/could not be reset|Resetting GPU .* (failed|is not supported)/i, 'reset-failed', 'a GPU could not be reset'],
   [/infoROM is corrupted/i, 'infoROM', 'the infoROM of a GPU is corrupted'],
+  [/nvidia-smi['"]?: (command )?not found|nvidia-smi['"]? is not recognized|nvidia-smi['"]?: No such file/i, 'not-installed', 'there is no nvidia-smi: install the NVIDIA driver'],
   [/is not a valid (field|option)|Field ".*" is not|Invalid combination of input arguments|Option .* is not recognized/i, 'bad-question', 'this nvidia-smi does not know what it was asked'],
+  [/^\s*(ERROR|Error|Failed|Unable|Couldn't|Could not)\b.*\b(NVIDIA|NVML|GPUs?|nvidia-smi|device handle)\b/, 'other', 'nvidia-smi reports an error that is not known here'],
 ]
 
 /** Null where nothing known is said. What is higher in the table counts more: a lost GPU also gives an unknown handle. */

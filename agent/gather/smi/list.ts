@@ -1,5 +1,6 @@
 import { textOf, uuidOf } from './cell.ts'
 import type { Gpu, Listing } from './listing.ts'
+import { newestOf } from './newest.ts'
 import { readGpu } from './read-gpu.ts'
 
 const GPU_LINE = /^\s*GPU\s+(\d{1,4}):\s+(.*?)\s*\((UUID|S\/N):\s*([^()]*)\)\s*$/
@@ -25,6 +26,7 @@ export function readList(text: string): Listing {
       if (/^\s*GPU\s/.test(line)) parent = null
     }
   }
+  listing.gpus = newestOf(listing.gpus)
   return listing
 }
 

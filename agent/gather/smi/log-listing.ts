@@ -1,5 +1,6 @@
 import { bare, numberOf, textOf, TROUBLE_WORD, versionOf } from './cell.ts'
 import type { Gpu, Listing, MigDevice } from './listing.ts'
+import { newestOf } from './newest.ts'
 import { readGpu } from './read-gpu.ts'
 import { childOf, flatten, valueAt, type Node, type Tree } from './tree.ts'
 
@@ -21,11 +22,11 @@ export function readLog(tree: Tree, notation: 'q' | 'xml'): Listing {
     cuda: versionOf(cudaSaid),
     cudaSaid: cudaSaid === null || versionOf(cudaSaid) !== null || /^\[?n\/a\]?$/i.test(cudaSaid) ? null : bare(cudaSaid),
     attached,
-    gpus: gpus.map((gpu, place) => readOne(gpu, place)),
+    gpus: newestOf(gpus.map((gpu, place) => readOne(gpu, place))),
     notes: notesOf(tree.root, notation),
     trouble,
   }
-  if (attached !== null && attached !== gpus.length) trouble.push({ field: 'attached', said: `${attached} are attached, ${gpus.length} are listed` })
+  if (attached !== null && attached !== listing.gpus.length) trouble.push({ field: 'attached', said: `${attached} are attached, ${listing.gpus.length} are listed` })
   return listing
 }
 

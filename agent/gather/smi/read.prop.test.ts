@@ -121,3 +121,12 @@ test('lines dropped, doubled and swapped, and any text at all: never a crash, al
     for (const gpu of gpusOf(reading)) for (const value of Object.values(gpu.memory)) expect(value === null || (Number.isFinite(value) && value >= 0)).toBe(true)
   }), { numRuns: 1000 })
 })
+
+test('a long text takes a short time', () => {
+  const long = ['\n'.repeat(200_000), ' '.repeat(200_000), `a${' '.repeat(200_000)}b`, '<a '.repeat(60_000), '<a>'.repeat(60_000), '| 0 a '.repeat(40_000), `${'a, '.repeat(80_000)}\n`, '=NVSMI LOG=\nx : y\n'.repeat(20_000), SAMPLES.xml.repeat(30), SAMPLES.csv.repeat(100), `<nvidia_smi_log>${'<a b="'.repeat(30_000)}`]
+  for (const text of long) {
+    const before = performance.now()
+    readSmi(text)
+    expect(performance.now() - before, JSON.stringify(text.slice(0, 20))).toBeLessThan(4000)
+  }
+})

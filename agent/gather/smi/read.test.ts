@@ -42,6 +42,32 @@ test('the same GPUs again and again (-l): the newest reading of each', () => {
   expect(listed(again).listing.gpus.map((each) => [each.index, each.power.drawW])).toEqual([[0, 51.75], [1, 99.1]])
 })
 
+test.each([['xml', SAMPLES.xml], ['q', SAMPLES.q], ['list', SAMPLES.list], ['table', SAMPLES.table]])('%s twice in one file: each GPU once', (_name, text) => {
+  const once = listed(text).listing.gpus
+  expect(listed(text + text).listing.gpus).toEqual(once)
+})
+
+test('a table of Windows has the driver model where Linux has the persistence mode', () => {
+  const text = '|   0  NVIDIA GeForce RTX 2080 ...  WDDM  |   00000000:0C:00.0  On |                  N/A |\n| 41%   35C    P8              9W /  250W |     702MiB /   8192MiB |      0%      Default |\n|                                         |                        |                  N/A |\n'
+  expect(gpu(text, 0)).toMatchObject({ name: 'NVIDIA GeForce RTX 2080 ...', pciBusId: '00000000:0C:00.0', memory: { usedMib: 702, totalMib: 8192 }, power: { drawW: 9 }, trouble: [] })
+})
+
+test.each([
+  ['memory.total [MiB]', '81,559 MiB', 'memory', { totalMib: null }],
+  ['memory.total [MiB]', '81.559 MiB', 'memory', { totalMib: null }],
+  ['memory.total [MiB]', '81 559 MiB', 'memory', { totalMib: null }],
+  ['memory.total [MiB]', '81559 KiB', 'memory', { totalMib: null }],
+  ['memory.total [MiB]', '80 GiB', 'memory', { totalMib: 81_920 }],
+  ['power.draw [W]', '1.234,50 W', 'power', { drawW: null }],
+  ['power.draw [W]', '1.234 W', 'power', { drawW: null }],
+  ['power.draw [W]', '312,40 W', 'power', { drawW: 312.4 }],
+  ['temperature.gpu', '4x', 'temperature', { gpuC: null }],
+])('%s %s: the number, or none where it can be read in two ways', (field, value, part, expected) => {
+  const read = gpu(`uuid, ${field}, index\n${UUIDS[0]}, ${value}, 0\n`, 0)
+  expect(read).toMatchObject({ [part]: expected })
+  expect(read.trouble).toHaveLength(Object.values(expected).includes(null) ? 1 : 0)
+})
+
 test('XML: MIG devices below their GPU, ECC of the parts added up, what is pending', () => {
   const { listing } = listed(SAMPLES.xml)
   expect([listing.driver, listing.cuda, listing.attached, listing.trouble]).toEqual(['550.90.07', '12.4', 2, []])
@@ -92,6 +118,9 @@ test.each([
   ['Unable to determine the device handle for GPU0000:91:00.0: Unknown Error\n', 'device-handle'],
   ['Failed to initialize NVML: Unknown Error\n', 'nvml-unknown'],
   ['Failed to initialize NVML: Insufficient Permissions\n', 'no-permission'],
+  ['bash: nvidia-smi: command not found\n', 'not-installed'],
+  ['Failed to initialize NVML: GPU access blocked by the operating system\n', 'nvml'],
+  ['Unable to query something new of GPU 0000:01:00.0\n', 'other'],
   ['Field "mig.mod" is not a valid field to query.\n', 'bad-question'],
 ])('an error on stdout is named: %s', (text, kind) => expect(readSmi(text)).toMatchObject({ kind: 'error', failure: { kind, what: expect.stringMatching(/\w/) } }))
 

@@ -25,37 +25,39 @@ export type Reading =
   | { kind: 'error'; lines: string[]; failure: Failure }
   | { kind: 'nothing'; saw: string }
 
+/** But for CSV and XML no line is ever as long; a bound for patterns that look back. */
+const LINE_MAX = 4096
 const ERROR_LINES_MAX = 40
 const ANSI = /\u001b\[[0-9;]*[A-Za-z]/g
 
 /** Reads any output of nvidia-smi, known by its content alone: BOM, CRLF, escapes and foreign lines before it do no harm. */
 export function readSmi(raw: string): Reading {
   const text = raw.replace(/^\ufeff/, '').replaceAll(/\r\n?/g, '\n').replaceAll(ANSI, '').replaceAll('\u0000', '')
-  const lines = text.split('\n')
+  const lines = text.split('\n').map((line) => line.slice(0, LINE_MAX))
   return readMarked(text, lines, raw) ?? readCsvOf(text) ?? readFailure(text, lines) ?? readRows(text) ?? { kind: 'nothing', saw: sawOf(text, lines) }
 }
 
 /** Formats that have a mark of their own. */
 function readMarked(text: string, lines: string[], raw: string): Reading | null {
-  if (/^\s*(<\?xml[^>]*>\s*)?(<!DOCTYPE nvidia_smi_log[^>]*>\s*)?(<nvidia_smi_log[\s>]|<gpu(\s[^>]*\bid\s*=|>\s*(<|$)))/m.test(text)) return { kind: 'xml', listing: readLog(readXml(text.slice(xmlStart(text))), 'xml') }
-  if (lines.some((line) => /=NVSMI LOG=/.test(line) || /^\s*GPU\s?[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-9a-f]\s*$/i.test(line))) return { kind: 'q', listing: readLog(readIndented(text), 'q') }
+  if (/^[ \t]*(<\?xml[^>]*>\s*)?(<!DOCTYPE nvidia_smi_log[^>]*>\s*)?(<nvidia_smi_log[\s>]|<gpu(\s[^>]*\bid\s*=|>\s*(<|$)))/m.test(text)) return { kind: 'xml', listing: readLog(readXml(text.slice(xmlStart(text))), 'xml') }
+  if (lines.some((line) => /=NVSMI LOG=/.test(line) || /^\s*GPU\s?[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-9a-f]\s*$/i.test(line))) return { kind: 'q', listing: readLog(readIndented(lines.join('\n')), 'q') }
   if (lines.some(isTableLine)) {
-    const table = readTable(text)
+    const table = readTable(lines.join('\n'))
     return { kind: 'table', listing: table.listing, table }
   }
-  if (lines.some(isNvLinkLine) && lines.some(isListLine)) return { kind: 'nvlink', gpus: readNvLink(text), mig: /not supported for devices in MIG mode/i.test(text) }
-  if (lines.some(isListLine)) return { kind: 'list', listing: readList(text) }
-  const topology = lines.some(isTopologyHead) ? readTopology(text) : null
+  if (lines.some(isNvLinkLine) && lines.some(isListLine)) return { kind: 'nvlink', gpus: readNvLink(lines.join('\n')), mig: /not supported for devices in MIG mode/i.test(text) }
+  if (lines.some(isListLine)) return { kind: 'list', listing: readList(lines.join('\n')) }
+  const topology = lines.some(isTopologyHead) ? readTopology(lines.join('\n')) : null
   if (topology !== null) return { kind: 'topo', topology, ansi: raw.includes('\u001b[') }
-  const versions = readVersions(text)
+  const versions = readVersions(lines.join('\n'))
   if (versions !== null) return { kind: 'version', versions }
-  const kernel = lines.some(isKernelLine) ? readKernelLog(text) : null
+  const kernel = lines.some(isKernelLine) ? readKernelLog(lines.join('\n')) : null
   return kernel === null ? null : { kind: 'kernel', kernel }
 }
 
 /** The declaration where there is one, so that what a wrapper said before it stays outside. */
 function xmlStart(text: string): number {
-  return Math.max(0, text.search(/^\s*(<\?xml|<!DOCTYPE nvidia|<nvidia_smi_log|<gpu)/m))
+  return Math.max(0, text.search(/^[ \t]*(<\?xml|<!DOCTYPE nvidia|<nvidia_smi_log|<gpu)/m))
 }
 
 function readCsvOf(text: string): Reading | null {
@@ -72,7 +74,7 @@ function readCsvOf(text: string): Reading | null {
 
 function readFailure(text: string, lines: string[]): Reading | null {
   // a long text that quotes an error is no error
-  const failure = lines.filter((line) => line.trim() !== '').length > ERROR_LINES_MAX ? null : failureOf(text)
+  const failure = lines.filter((line) => line.trim() !== '').length > ERROR_LINES_MAX ? null : failureOf(lines.join('\n'))
   const headerless = failure === null ? null : splitHeaderless(text)
   if (failure === null || (headerless !== null && headerless.rows.length > headerless.notes.length)) return null
   const said = lines.map((line) => line.trimEnd())

@@ -2,6 +2,9 @@ import { nameOf, type CsvText } from './csv.ts'
 import type { Gpu, Listing } from './listing.ts'
 import type { Reading } from './read.ts'
 
+/** A file of many outputs has a great many lines that belong to no GPU. */
+const NOTES_MAX = 50
+
 type Json = Record<string, unknown>
 
 /** What `drover-agent gpus` prints: short and flat for programs, `details` with everything that was read. */
@@ -62,7 +65,7 @@ function headOf(format: string, listing: Listing): Json {
 }
 
 function tailOf(listing: Listing): Json {
-  return { notes: listing.notes, trouble: listing.trouble, details: listing.gpus }
+  return { notes: listing.notes.slice(0, NOTES_MAX), trouble: listing.trouble, details: listing.gpus }
 }
 
 function logGpu(gpu: Gpu, format: 'xml' | 'q'): Json {

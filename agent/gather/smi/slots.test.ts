@@ -38,6 +38,7 @@ test.each([
   ['MIG mode without a device', SAMPLES.csv.replaceAll('Disabled', 'Enabled'), 0, /GPU 0 is in MIG mode and has no MIG device: make some/],
   ['a masked UUID', SAMPLES.csv.replace(UUIDS[0], 'GPU-xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx'), 1, /gpu-0 is no slot: it has no UUID/],
   ['a lost GPU', SAMPLES.csv.replace(UUIDS[0], '[GPU is lost]'), 1, /gpu-0 is no slot: it has no UUID/],
+  ['a MIG mode that cannot be read', SAMPLES.csv.replace('Disabled', '[Unknown Error]'), 1, /gpu-0 is no slot: whether it is in MIG mode cannot be read/],
   ['two with one UUID', SAMPLES.csv.replace(UUIDS[1], UUIDS[0]), 1, /gpu-1 is no slot: another has the same/],
 ])('%s is no slot, and said', (_name, text, slots, why) => {
   const found = slotsOf(gpusOf(text), { list: [], log: [] })

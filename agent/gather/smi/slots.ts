@@ -28,6 +28,10 @@ export function slotsOf(gpus: readonly Gpu[], mig: MigSources): Slots {
   const beyond = Math.max(-1, ...gpus.map((gpu) => gpu.index)) + 1
   for (const gpu of gpus) {
     const listed = sameGpu(mig.list, gpu)?.mig.devices ?? []
+    if (gpu.trouble.some(({ field }) => field === 'mig.mode')) {
+      found.left.push(`gpu-${gpu.index} is no slot: whether it is in MIG mode cannot be read`)
+      continue
+    }
     if (gpu.mig.mode === 'Enabled' || listed.length > 0) takeMig(gpu, listed, sameGpu(mig.log, gpu)?.mig.devices ?? [], beyond, found)
     else take(found, { id: `gpu-${gpu.index}`, kind: 'cuda', uuid: gpu.uuid ?? '', brand: gpu.name ?? '', memoryMib: Math.round(gpu.memory.totalMib ?? 0), index: gpu.index }, gpu.uuid)
   }

@@ -3,7 +3,7 @@ import type { Gpu, Listing, MigDevice, Trouble } from './listing.ts'
 import { readGpu } from './read-gpu.ts'
 
 /** `| 0  Tesla T4   On | 00000000:00:1E.0 Off | 0 |`: three cells, of which the middle one has a bus address, or N/A on an integrated GPU. */
-const GPU_ROW = /^\s*\|\s*(\d{1,4})\s+(\S.*?)\s+(On|Off|N\/A|ERR!|\[[^\]]*\])\s*\|\s*([0-9a-fA-F]{4,8}:[0-9a-fA-F]{2}:[0-9a-fA-F]{2}\.[0-9a-fA-F]|N\/A)\s+(On|Off|N\/A|ERR!)\s*\|\s*(.*?)\s*\|\s*$/
+const GPU_ROW = /^\s*\|\s*(\d{1,4})\s+(\S.*?)\s+(\S+)\s*\|\s*([0-9a-fA-F]{4,8}:[0-9a-fA-F]{2}:[0-9a-fA-F]{2}\.[0-9a-fA-F]|N\/A)\s+(\S+)\s*\|\s*(.*?)\s*\|\s*$/
 const MIG_ROW = /^\s*\|\s*(\d{1,4})\s+(\d{1,4})\s+(\d{1,4})\s+(\d{1,4})\s*\|\s*(\d+MiB)\s*\/\s*(\d+MiB)\s*\|/
 const HEAD = /NVIDIA-SMI\s+(\S+)/
 
@@ -31,11 +31,14 @@ export function readTable(text: string): Table {
   const lines = text.split('\n')
   const head = lines.find((line) => HEAD.test(line) && /^\s*\|/.test(line)) ?? ''
   const cuda = /CUDA (?:UMD )?Version:\s*(.*?)\s*(?:\||$)/.exec(head)?.[1] ?? null
-  const rows = lines.flatMap((line, at) => {
+  const keyed = new Map<string, TableGpu>()
+  lines.forEach((line, at) => {
     const match = GPU_ROW.exec(line)
-    return match === null ? [] : [readRow(match, lines[at + 1] ?? '', lines[at + 2] ?? '')]
+    // with -l tables follow one another: the last row of each GPU counts
+    if (match !== null) keyed.set(`${match[1]} ${match[4]}`, readRow(match, lines[at + 1] ?? '', lines[at + 2] ?? ''))
+    takeMig(line, [...keyed.values()])
   })
-  for (const line of lines) takeMig(line, rows)
+  const rows = [...keyed.values()]
   const listing: Listing = {
     driver: versionOf(/(?:Driver|KMD) Version:\s*(\S+)/.exec(head)?.[1] ?? null),
     cuda: versionOf(cuda), cudaSaid: cuda === null || isAbsent(cuda) || versionOf(cuda) !== null ? null : bare(cuda),
