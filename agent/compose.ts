@@ -6,6 +6,8 @@ import { createAttendant } from './bucket/attendant.ts'
 import type { AgentConfig } from './config.ts'
 import { connectDocker } from './docker/engine.ts'
 import { beginEc2Life } from './ec2-life.ts'
+import { GATEWAY_PORT } from './gateway/gateway.ts'
+import { listenInside } from './gateway/listen-inside.ts'
 import { masterBlobs } from './identity/blobs.ts'
 import { loadIdentity } from './identity/enroll.ts'
 import { openMasterHttp } from './identity/https.ts'
@@ -19,11 +21,15 @@ import { lateLink } from './loops/late-link.ts'
 import { startReconcile } from './loops/reconcile.ts'
 import { startRenew } from './loops/renew.ts'
 import { startSendOutbox } from './loops/send-outbox.ts'
+import { removeSpare, startSpareSandbox } from './loops/spare-sandbox.ts'
 import { watchDocker } from './loops/watch-docker.ts'
 import { openContainerView } from './loops/world.ts'
 import { heldOf } from './plan/held.ts'
+import { workBegins } from './memory.ts'
 import type { StepContext } from './steps/context.ts'
+import { createPlaces } from './steps/places.ts'
 import { openRefusals } from './steps/refusals.ts'
+import { createSandboxes } from './steps/sandboxes.ts'
 import { untilAborted } from './until-aborted.ts'
 
 /**
@@ -48,7 +54,7 @@ export async function runAgent(config: AgentConfig, signal: AbortSignal): Promis
   const docker = connectDocker({ dockerHost: config.dockerHost, clusterId, agentId })
   const view = openContainerView(docker)
   // before the first heartbeat: an inventory without them would call the containers gone
-  if (journal.lost) await untilAborted(async () => recoverEpochs(journal, config.stateDir, (await view.fresh(clock.monotonicMs())).map((container) => container.alloc)), common)
+  if (journal.lost) await untilAborted(async () => recoverEpochs(journal, config.stateDir, (await view.fresh(clock.monotonicMs())).containers.map((container) => container.alloc)), common)
 
   const link = (name: string): Promise<Link> => openLink({ urls: identity.natsUrls, name: `${agentId} ${name}`, inboxPrefix: inboxPrefix(agentId), credentials: () => identity, log })
   const opening = [link('control'), link('bulk')] as const
@@ -57,9 +63,16 @@ export async function runAgent(config: AgentConfig, signal: AbortSignal): Promis
   const desired = openDesired(journal)
   const retire = (): string | null => desired.held().retire
   const host = await startHost({ ...common, config, docker })
+  const sandboxes = createSandboxes({ docker, agentId, log })
+  const spare = startSpareSandbox({ ...common, docker, sandboxes, listen: (pid) => listenInside(pid, GATEWAY_PORT), agentId, clusterId })
   const context: StepContext = {
-    journal, docker, attendant, blobs: masterBlobs(http, () => identity.agentToken), agentId, clusterId, stateDir: config.stateDir, slots: host.slots,
-    imageReady: new Set(), attached: new Set(), refused: openRefusals(journal), clock, log,
+    journal, docker, sandboxes, attendant: { ...attendant, attach: (running) => {
+      workBegins()
+      attendant.attach(running)
+    } },
+    places: createPlaces({ config, docker, agentId, clusterId, random }),
+    blobs: masterBlobs(http, () => identity.agentToken), agentId, clusterId, stateDir: config.stateDir, slots: host.slots,
+    imageReady: new Set(), imagesSeen: new Set(), attached: new Set(), refused: openRefusals(journal), clock, log,
   }
   const reconcile = startReconcile({ context, desired: () => desired.held().desired, retiring: () => retire() !== null, view, onStep: () => undefined, random, signal })
   const onChange = (): void => {
@@ -79,8 +92,8 @@ export async function runAgent(config: AgentConfig, signal: AbortSignal): Promis
     inventory: () => ({ ...host.inventory(), held: heldOf(journal.allocations(), view.last()) }),
   })
   const drained = heartbeat === null ? null : startDrained({ ...common, ...retiring, onDrained: () => heartbeat.wake() })
-  await Promise.all([ec2.ended, heartbeat?.ended, drained?.ended, reconcile.ended, watching, outbox.ended, renew.ended, host.ended])
-  await attendant.close()
+  await Promise.all([ec2.ended, heartbeat?.ended, drained?.ended, reconcile.ended, watching, outbox.ended, renew.ended, host.ended, spare.ended])
+  await Promise.all([attendant.close(), removeSpare({ docker, sandboxes, clock, log })])
   await closeLinks(opening)
   http.close()
   journal.close()

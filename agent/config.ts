@@ -15,6 +15,10 @@ export interface AgentConfig {
   readonly dockerHost: string
   /** where there is no GPU */
   readonly cpuSlots: number
+  /** network of the containers of a gang; null: found out (ARCHITECTURE, D18) */
+  readonly gangNetwork: 'host' | 'bridge' | null
+  /** of this host, as other members of a gang reach it; null: its address on the way to the master */
+  readonly advertiseAddress: string | null
   readonly logLevel: LogLevel
   /** null: not on EC2 */
   readonly ec2: Ec2Config | null
@@ -52,6 +56,8 @@ export function readConfig(environment: Environment, hostname: string, instance:
     stateDir: readStateDir(env['DROVER_STATE_DIR'], problems),
     dockerHost: readDockerHost(env['DOCKER_HOST'], problems),
     cpuSlots: readCpuSlots(env['DROVER_CPU_SLOTS'], problems),
+    gangNetwork: readGangNetwork(env['DROVER_GANG_NETWORK'], problems),
+    advertiseAddress: readAdvertiseAddress(env['DROVER_ADVERTISE_ADDRESS'], problems),
     logLevel: readLevel(env['DROVER_LOG_LEVEL'], problems),
     ec2: instance === null ? null : readEc2(env, instance, problems),
   }
@@ -109,6 +115,20 @@ function readCpuSlots(text: string | undefined, problems: string[]): number {
   if (Number.isInteger(count) && count >= 0 && count <= CPU_SLOTS_MAX) return count
   problems.push(`DROVER_CPU_SLOTS ${show(text ?? '')} is not a whole number from 0 to ${CPU_SLOTS_MAX}`)
   return 0
+}
+
+function readGangNetwork(text: string | undefined, problems: string[]): AgentConfig['gangNetwork'] {
+  if (!text) return null
+  if (text === 'host' || text === 'bridge') return text
+  problems.push(`DROVER_GANG_NETWORK ${show(text)} is neither host nor bridge: leave it unset, and the agent finds out`)
+  return null
+}
+
+function readAdvertiseAddress(text: string | undefined, problems: string[]): string | null {
+  if (!text) return null
+  if (/^[A-Za-z0-9.:_-]{1,256}$/.test(text)) return text
+  problems.push(`DROVER_ADVERTISE_ADDRESS ${show(text)} is no address or host name: set it to what other machines reach this one by, without a port`)
+  return null
 }
 
 function readLevel(text: string | undefined, problems: string[]): LogLevel {

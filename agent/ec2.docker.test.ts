@@ -92,6 +92,7 @@ const enrolling = () => [`DROVER_MASTER_URL=${masterUrl}`, `DROVER_JOIN_TOKEN=se
 const script = (text: string) => `DROVER_STARTUP_SCRIPT=${Buffer.from(text).toString('base64')}`
 const same = (): HeartbeatReply => ({ v: 1, kind: 'same', store: 's', needInventory: false })
 const refused = (): HeartbeatReply => ({ v: 1, kind: 'refused', store: 's', error: 'the agent is retired' })
+const docker = (...args: string[]) => execFileSync('docker', args, { env: { PATH: process.env['PATH'], DOCKER_HOST: dockerHost }, encoding: 'utf8' }).trim()
 const file = (name: string) => (existsSync(join(dir, name)) ? readFileSync(join(dir, name), 'utf8') : '')
 
 describe.skipIf(binary === '' || dockerHost === '')('the agent on an EC2 instance', () => {
@@ -112,6 +113,9 @@ describe.skipIf(binary === '' || dockerHost === '')('the agent on an EC2 instanc
       agent.kill('SIGKILL')
       await new Promise((done) => agent.once('exit', done))
     }
+    // one that is killed leaves its spare sandbox to a next life, which none of these has
+    const spare = docker('ps', '-aq', '--filter', `label=drover.sandbox=${INSTANCE_ID}`)
+    if (spare !== '') docker('rm', '-f', ...spare.split('\n'))
     await imds.close()
     rmSync(dir, { recursive: true })
   })
@@ -153,7 +157,6 @@ describe.skipIf(binary === '' || dockerHost === '')('the agent on an EC2 instanc
   test.skipIf(image === '')('a live container keeps the machine for as long as it lives', async () => {
     await startInstance(enrolling())
     answer = refused
-    const docker = (...args: string[]) => execFileSync('docker', args, { env: { PATH: process.env['PATH'], DOCKER_HOST: dockerHost }, encoding: 'utf8' }).trim()
     const container = docker('run', '-d', '--label', `drover.agent=${INSTANCE_ID}`, '--entrypoint', 'sleep', image, '60')
     try {
       startAgent({ DROVER_DEADMAN_MINUTES: '0.03' })

@@ -1,3 +1,4 @@
+import './memory.ts'
 import { hostname } from 'node:os'
 import { realClock } from '../protocol/kit/clock.ts'
 import { DROVER_VERSION } from '../protocol/wire/version.ts'
@@ -15,7 +16,8 @@ const HELP = `drover-agent: the daemon on each GPU machine. Serves until SIGTERM
   drover-agent --help     print this
 
 Settings come from the environment: DROVER_MASTER_URL, DROVER_JOIN_TOKEN (first start only), DROVER_AGENT_ID,
-DROVER_POOL, DROVER_STATE_DIR, DOCKER_HOST, DROVER_CPU_SLOTS, DROVER_LOG_LEVEL. With DROVER_CLOUD=ec2 what they do not set
+DROVER_POOL, DROVER_STATE_DIR, DOCKER_HOST, DROVER_CPU_SLOTS, DROVER_GANG_NETWORK,
+DROVER_ADVERTISE_ADDRESS, DROVER_LOG_LEVEL. With DROVER_CLOUD=ec2 what they do not set
 comes from the instance's user data; then also DROVER_DEADMAN_MINUTES, DROVER_POWEROFF_COMMAND.
 `
 

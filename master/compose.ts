@@ -8,6 +8,7 @@ import { inboxPrefix, pokeSubject, wakeSubject } from '../protocol/wire/subjects
 import { createAgentApi } from './agent-api/server.ts'
 import { claimPrefix, openIdentities, openStore, type BootDeps, type Identities } from './boot.ts'
 import type { MasterConfig } from './config.ts'
+import { setUpHerd, startHerd, type HerdSetup } from './herd.ts'
 import { MASTER } from './identity/nats-users.ts'
 import { openBus, type Bus } from './intake/bus.ts'
 import { createComplaints } from './intake/complaints.ts'
@@ -87,7 +88,8 @@ async function serve(common: BootDeps, people: People, drain: (() => Promise<unk
     const { healthyForMs, lastWordMs } = canary.state()
     return { lostMs: config.herd.lostMs, canaryHealthyForMs: Math.min(healthyForMs, health.upForMs()), canaryLastWordMs: lastWordMs, masterUpForMs: common.clock.monotonicMs() - startedMs }
   }
-  startDeciders({ ...common, db, clusterId: cluster.clusterId, storage: config.checkpointStorage, wake: wakes.wake, poke, hearing, clockWatch: createClockWatch(common.clock) }, buckets, wakes, drain)
+  const herd = await setUpHerd(common, db, identities)
+  startDeciders({ ...common, db, clusterId: cluster.clusterId, storage: config.checkpointStorage, wake: wakes.wake, poke, hearing, clockWatch: createClockWatch(common.clock) }, herd, buckets, wakes, drain)
 
   const names = config.resourcePools.map((pool) => pool.name)
   const commands = makeCommands({ db, storage: config.checkpointStorage, wake: wakes.wake, pools: { pools: names, compute: config.defaultComputePool, aux: config.defaultAuxPool } })
@@ -124,15 +126,16 @@ function openMasterBus(common: BootDeps, identities: Identities, intake: Intake,
 }
 
 /** The loops that decide, under the leader row, and the wakes that rouse them. */
-function startDeciders(given: Omit<LossDeps, 'leaderEpoch'> & BootDeps, buckets: Buckets, wakes: Wakes, drain: (() => Promise<unknown>)[]): void {
+function startDeciders(given: Omit<LossDeps, 'leaderEpoch'> & BootDeps, herd: HerdSetup | null, buckets: Buckets, wakes: Wakes, drain: (() => Promise<unknown>)[]): void {
   const deciders = ['schedule', 'lifecycle', 'checkpoints', 'loss'] as const
-  const leadership = startLeadership({ ...given, holder: `${given.config.holder}:${randomUUID()}`, onElected: () => deciders.forEach(wakes.receive) })
+  const leadership = startLeadership({ ...given, holder: `${given.config.holder}:${randomUUID()}`, onElected: () => [...deciders, 'scale' as const, 'truth' as const].forEach(wakes.receive) })
   const deps = { ...given, leaderEpoch: leadership.epoch, buckets, verify: verifyCheckpoint }
   const loops = { schedule: startScheduleLoop(deps), lifecycle: startLifecycleLoop(deps), checkpoints: startCheckpointsLoop(deps), loss: startLossLoop(deps) }
   for (const name of deciders) wakes.on(name, loops[name].wake)
   const adoption = startAdoptionLoop(deps)
   for (const name of ['loss', 'checkpoints', 'lifecycle'] as const) wakes.on(name, adoption.wake)
-  drain.push(() => leadership.ended.then(leadership.release), () => Promise.all([adoption.ended, ...deciders.map((name) => loops[name].ended)]))
+  const started = herd === null ? null : startHerd(deps, herd, wakes)
+  drain.push(() => leadership.ended.then(leadership.release), () => Promise.all([adoption.ended, started?.ended, ...deciders.map((name) => loops[name].ended)]))
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -26,6 +26,8 @@ const HTTPS: Shape = { pattern: /^https:\/\/[^\s/@]+\/*$/, cure: 'write the http
 /** user data of an instance is limited to 16 KiB, and the script has it not for itself */
 const SCRIPT: Shape = { pattern: /^[^\u0000]{0,12000}$/, cure: 'write a script of at most 12000 characters; put what is longer into the machine image' }
 const TAGS_MAX = 40
+/** an agent takes no more */
+const SLOTS_MAX = 256
 
 const MARKETS: readonly MarketPolicy[] = ['on-demand', 'spot', 'spot-then-on-demand']
 const NETWORK_KEYS = ['subnet_id', 'security_group_id', 'public_ip']
@@ -79,7 +81,7 @@ function readPolicy(provider: Section, pool: string, region: string): ProviderCo
     maxIdleMs: provider.duration('max_idle_agent_period', {
       fallback: 1_200_000, min: 1_000, cure: 'an instance would be retired before any work could reach it: write at least 1s; 20m suits most pools',
     }),
-    instanceSlots: provider.has('instance_slots') ? provider.whole('instance_slots', { min: 1, max: 1_000, fallback: 1 }) : null,
+    instanceSlots: provider.has('instance_slots') ? provider.whole('instance_slots', { min: 1, max: SLOTS_MAX, fallback: 1 }) : null,
     cpuSlotsAllowed: provider.flag('cpu_slots_allowed', false),
   }
 }

@@ -63,8 +63,8 @@ describe.skipIf(binary === '')('the attendant of one allocation, from attach to 
       return createAttendant({ journal, link, agentId: 'a1', clusterId: 'c1', masterUrl: 'https://127.0.0.1:1', ca: '', log: quiet, clock: realClock, random: Math.random })
     }
     // a process that has gone: the gateway gives up and says so, the rest goes on
-    const container: RunningContainer = { spec, paths, containerId: 'cid', pid: 4_194_304, logPath: join(directory, 'container.log') }
-    const { pid: _pid, ...exited } = container
+    const container: RunningContainer = { spec, paths, containerId: 'cid', place: { at: 'namespace', pid: 4_194_304, listening: null }, logPath: join(directory, 'container.log') }
+    const { place: _place, ...exited } = container
 
     const first = life()
     first.attach(container)

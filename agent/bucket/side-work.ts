@@ -4,13 +4,11 @@ import type { Log } from '../../protocol/kit/log.ts'
 import type { Link } from '../../protocol/link.ts'
 import type { Storage } from '../../protocol/wire/spec.ts'
 import { logSubject } from '../../protocol/wire/subjects.ts'
-import { openGateway } from '../gateway/open-gateway.ts'
-import { createPreemption } from '../gateway/preemption.ts'
-import type { Proxy } from '../gateway/proxy.ts'
 import type { Journal } from '../journal/door.ts'
 import type { ExitedContainer } from '../steps/attendant.ts'
 import { followMetrics } from './follow-metrics.ts'
 import { markPreempted } from './mark-preempted.ts'
+import type { ServedGateway } from './served-gateway.ts'
 import { shipLogs } from './ship-logs.ts'
 import { streamCheckpoints } from './stream-checkpoints.ts'
 
@@ -31,11 +29,10 @@ export interface AttendantDeps {
 }
 
 export interface SideOptions extends AttendantDeps {
-  proxy: Proxy
   bucket: Bucket
   container: ExitedContainer
   /** null: the container is gone, there is nobody to serve a gateway to */
-  pid: number | null
+  gateway: ServedGateway | null
 }
 
 /** The side work of one allocation. */
@@ -47,42 +44,31 @@ export interface Side {
 }
 
 export function attend(options: SideOptions): Side {
-  const { journal, clock, random, container, pid } = options
+  const { journal, clock, random, container, gateway } = options
   const { spec, paths } = container
   const log = options.log.child({ alloc: spec.alloc })
   const stopping = new AbortController()
-  const gone = new AbortController()
   const kit = { journal, clock, random, log, signal: stopping.signal }
-  const preemption = createPreemption((journal.allocation(spec.alloc)?.preemptAt ?? null) !== null)
 
   const logs = shipLogs({ ...kit, link: options.link, subject: logSubject(options.agentId, spec.alloc), rank: spec.rank, containerId: container.containerId, path: container.logPath })
   const metrics = followMetrics({ ...kit, alloc: spec.alloc, path: paths.metricsFile })
   const checkpoints = streamCheckpoints({ ...kit, bucket: options.bucket, spec, paths })
-  const gateway = pid === null ? Promise.resolve(null) : openGateway({ ...kit, spec, preemption, proxy: options.proxy, pid, run: paths.run, signal: gone.signal }).catch((error: unknown) => {
-    log.error({ err: error }, 'gateway failed')
-    return null
-  })
-
-  const closeGateway = async (): Promise<void> => {
-    gone.abort()
-    await (await gateway)?.close()
-  }
   let draining: Promise<void> | null = null
   return {
     preempt() {
-      preemption.ask()
+      gateway?.preempt()
       markPreempted(paths.preemptFile, spec.user)
     },
     drain: () => (draining ??= drain()),
     async stop() {
       stopping.abort(new Error('side work was stopped'))
-      await Promise.all([closeGateway(), logs.ended, metrics.ended, checkpoints.ended])
+      await Promise.all([gateway?.close(), logs.ended, metrics.ended, checkpoints.ended])
     },
   }
 
   /** The gateway first: what it still commits comes before the end of the metrics file and of the log. */
   async function drain(): Promise<void> {
-    await closeGateway()
+    await gateway?.close()
     await Promise.all([metrics.finish(), checkpoints.finish(), logs.finish()])
   }
 }

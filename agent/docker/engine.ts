@@ -7,29 +7,41 @@ import type { ContainerFacts, Docker } from './door.ts'
 import { isDockerError } from './errors.ts'
 import { checkImageName } from './image-name.ts'
 import { pullImage } from './pull.ts'
+import { makeSandbox } from './sandbox.ts'
 import { unframe } from './unframe.ts'
 import { watchEvents } from './watch.ts'
 
 /** The only importer of dockerode. Sees the containers of this agent in this cluster, no others. */
 export function connectDocker(options: { dockerHost: string; clusterId: string; agentId: string }): Docker {
   const client = new Dockerode({ socketPath: options.dockerHost.replace(/^unix:\/\//, '') })
-  const mine = [`${LABELS.agent}=${options.agentId}`, `${LABELS.cluster}=${options.clusterId}`]
+  const ofCluster = [`${LABELS.cluster}=${options.clusterId}`]
+  // one call for both kinds; another agent of the cluster at the same engine is left out here
+  const survey: Docker['survey'] = async () => {
+    const found = await callDocker('list', (abortSignal) => client.listContainers({ all: true, filters: { label: ofCluster }, abortSignal }))
+    return {
+      containers: found.filter(({ Labels }) => Labels[LABELS.agent] === options.agentId).map(observed),
+      sandboxes: found.filter(({ Labels }) => Labels[LABELS.sandbox] === options.agentId).map((one) => ({ id: one.Id, name: nameOf(one), running: statusOf(one.State) === 'running' })),
+    }
+  }
   return {
     info: async () => {
       const info = (await callDocker('info', () => client.info())) as { ServerVersion?: string; DockerRootDir?: string }
       return { version: info.ServerVersion ?? 'unknown', rootDir: info.DockerRootDir ?? '/var/lib/docker' }
     },
-    list: async () => (await callDocker('list', (abortSignal) => client.listContainers({ all: true, filters: { label: mine }, abortSignal }))).map(observed),
+    list: async () => (await survey()).containers,
+    survey,
     inspect: async (id) => factsOf(await callDocker('inspect', (abortSignal) => client.getContainer(id).inspect({ abortSignal }))),
     imagePresent: (image) => imagePresent(client, image),
     pull: (image, pulling) => pullImage(client, image, pulling),
     create: async (container) => (await callDocker('create', (abortSignal) => client.createContainer({ ...container, abortSignal }))).id,
     start: (id) => start(client, id),
+    makeSandbox: (name, network) => makeSandbox(client, { name, network, ...options }),
+    rename: async (id, name) => void (await callDocker('rename', (abortSignal) => client.getContainer(id).rename({ name, abortSignal }))),
     signal: (id, signal) => send(client, id, signal),
     remove: (id) => remove(client, id),
     fill: (id, path, tar, signal) => fill(client, id, path, tar, signal),
     tail: async (id, lines) => unframe(await callDocker('logs', (abortSignal) => client.getContainer(id).logs({ stdout: true, stderr: true, follow: false, tail: lines, abortSignal }))),
-    watch: (onChange, signal) => watchEvents(client, mine, onChange, signal),
+    watch: (onChange, signal) => watchEvents(client, ofCluster, onChange, signal),
   }
 }
 
@@ -79,7 +91,11 @@ async function fill(client: Dockerode, id: string, path: string, tar: Readable, 
 }
 
 function observed(info: Dockerode.ContainerInfo): ObservedContainer {
-  return { id: info.Id, name: (info.Names[0] ?? '').replace(/^\//, ''), alloc: info.Labels[LABELS.alloc] ?? '', status: statusOf(info.State), slots: (info.Labels[LABELS.slots] ?? '').split(',').filter((slot) => slot !== '') }
+  return { id: info.Id, name: nameOf(info), alloc: info.Labels[LABELS.alloc] ?? '', status: statusOf(info.State), slots: (info.Labels[LABELS.slots] ?? '').split(',').filter((slot) => slot !== '') }
+}
+
+function nameOf(info: Dockerode.ContainerInfo): string {
+  return (info.Names[0] ?? '').replace(/^\//, '')
 }
 
 function factsOf(info: Dockerode.ContainerInspectInfo): ContainerFacts {
@@ -91,6 +107,8 @@ function factsOf(info: Dockerode.ContainerInspectInfo): ContainerFacts {
     status: statusOf(info.State.Status),
     beingRemoved: info.State.Status === 'removing',
     pid: info.State.Pid,
+    network: info.HostConfig.NetworkMode ?? '',
+    address: Object.values(info.NetworkSettings.Networks)[0]?.IPAddress ?? '',
     logPath,
     exitCode: info.State.ExitCode,
     oomKilled: info.State.OOMKilled,

@@ -191,7 +191,7 @@ describe.skipIf(!canUnshare)('in the network namespace of a container', () => {
     return text
   }
   const openInside = (pid = container.pid ?? 0, signal = new AbortController().signal): Promise<Gateway | null> =>
-    openGateway({ spec, journal, preemption, proxy, clock: realClock, random: () => 0, log, pid, run: directory, signal })
+    openGateway({ spec, journal, preemption, proxy, clock: realClock, random: () => 0, log, place: { at: 'namespace', pid, listening: null }, run: directory, signal })
 
   test('it serves there, and nowhere else, without a process there', async () => {
     const opened = await openInside()

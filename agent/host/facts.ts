@@ -12,9 +12,9 @@ const DISK_STEP_MIB = 1024
 
 /** Once at the start: systeminformation for what it knows, plain reads for the boot id and what EC2 writes into DMI. */
 export async function readHostFacts(hostname: string): Promise<HostFacts> {
-  const { mem, osInfo } = await import('systeminformation')
+  const { default: systeminformation } = await import('systeminformation')
   const [memory, system, bootId, vendor, asset, product] = await Promise.all([
-    mem(), osInfo(), readOr('/proc/sys/kernel/random/boot_id'), readOr('/sys/devices/virtual/dmi/id/sys_vendor'), readOr('/sys/devices/virtual/dmi/id/board_asset_tag'), readOr('/sys/devices/virtual/dmi/id/product_name'),
+    systeminformation.mem(), systeminformation.osInfo(), readOr('/proc/sys/kernel/random/boot_id'), readOr('/sys/devices/virtual/dmi/id/sys_vendor'), readOr('/sys/devices/virtual/dmi/id/board_asset_tag'), readOr('/sys/devices/virtual/dmi/id/product_name'),
   ])
   const onEc2 = vendor?.startsWith('Amazon') === true
   return {
@@ -34,8 +34,8 @@ export async function readDiskFreeMib(path: string): Promise<number> {
 
 /** What a host without GPU offers: `count` CPU slots. */
 export async function cpuSlotList(count: number): Promise<Slot[]> {
-  const { cpu } = await import('systeminformation')
-  const { manufacturer, brand } = await cpu()
+  const { default: systeminformation } = await import('systeminformation')
+  const { manufacturer, brand } = await systeminformation.cpu()
   const name = `${manufacturer} ${brand}`.trim().slice(0, 256) || 'CPU'
   return Array.from({ length: count }, (_, index) => ({ id: `cpu-${index}`, kind: 'cpu', uuid: `cpu-${index}`, brand: name, memoryMib: 0, index }))
 }

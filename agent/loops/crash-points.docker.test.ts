@@ -10,7 +10,7 @@ const missing = dockerHost === '' || image === ''
 if (missing) process.stderr.write('crash tests of the agent skipped: DROVER_TEST_DOCKER or DROVER_TEST_IMAGE is not set\n')
 
 const A = 'trial-1.1'
-type Effect = 'create' | 'fill' | 'start' | 'inspect' | 'remove'
+type Effect = 'create' | 'fill' | 'start' | 'inspect' | 'remove' | 'makeSandbox' | 'rename'
 type Moment = 'before' | 'after'
 
 /** A Docker whose n-th call of one kind never comes back: before its effect, or after it. */
@@ -30,14 +30,15 @@ function freezing(docker: Docker, effect: Effect, moment: Moment, onFrozen: () =
   return { ...docker, [effect]: wrap(docker[effect] as (...args: unknown[]) => Promise<unknown>) }
 }
 
-const EFFECTS: Effect[] = ['create', 'fill', 'start', 'inspect', 'remove']
+const EFFECTS: Effect[] = ['create', 'fill', 'start', 'inspect', 'remove', 'makeSandbox', 'rename']
 const points = EFFECTS.flatMap((effect) => (['before', 'after'] as const).map((moment) => [effect, moment] as const))
 
 test.skipIf(missing).each(points)('kill -9 at docker %s, %s its effect: one container, started once, reported once, gone in the end', async (effect, moment) => {
   let frozen = false
-  const rig: Rig = startRig({ dockerHost, image, wrapDocker: (docker) => freezing(docker, effect, moment, () => void (frozen = true)) })
+  const rig: Rig = startRig({ dockerHost, image, spare: effect === 'rename', wrapDocker: (docker) => freezing(docker, effect, moment, () => void (frozen = true)) })
   try {
     const spec = rig.spec({ entrypoint: ['sh', '-c', 'echo started >> /run/drover/starts; exit 4'] })
+    if (effect === 'rename') await until('a spare sandbox is ready', () => rig.spareIsReady())
     rig.want(spec, 'run')
     if (effect !== 'remove') await killWhenFrozen(rig, () => frozen)
     await until('it is drained', () => rig.journal.allocation(A)?.phase === 'drained')
@@ -51,6 +52,7 @@ test.skipIf(missing).each(points)('kill -9 at docker %s, %s its effect: one cont
     rig.want(spec, 'discard')
     if (effect === 'remove') await killWhenFrozen(rig, () => frozen)
     await until('it is gone', async () => rig.journal.allocations().length === 0 && (await rig.docker.list()).length === 0)
+    await until('so is its network', async () => (await rig.docker.survey()).sandboxes.every(({ name }) => name.endsWith('.net-spare')))
   } finally {
     await rig.close()
   }

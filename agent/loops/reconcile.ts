@@ -1,6 +1,7 @@
 import { startLoop, type Loop } from '../../protocol/kit/loop.ts'
 import type { Desired } from '../../protocol/wire/heartbeat.ts'
 import { plan } from '../plan/plan.ts'
+import type { StepKind } from '../plan/steps.ts'
 import type { World } from '../plan/world.ts'
 import type { StepContext } from '../steps/context.ts'
 import { createStepRunner } from './run-steps.ts'
@@ -18,6 +19,8 @@ export interface ReconcileDeps {
 }
 
 const SWEEP_MS = 1_000
+/** Steps after which Docker is as it was listed. */
+const LEAVE_DOCKER: readonly StepKind[] = ['accept', 'refuse', 'ensure-image', 'restore']
 
 /**
  * Load the world, plan, carry out. One step an allocation at a time, those of different allocations side by side, slow
@@ -27,8 +30,8 @@ export function startReconcile(deps: ReconcileDeps): Loop & { underWay(): number
   const { context, view } = deps
   let dirty = true
   let timed = false
-  const runner = createStepRunner({ context, random: deps.random, signal: deps.signal, onDone: () => {
-    view.markStale()
+  const runner = createStepRunner({ context, random: deps.random, signal: deps.signal, onDone: (kind) => {
+    if (!LEAVE_DOCKER.includes(kind)) view.markStale()
     deps.onStep()
     wake()
   } })

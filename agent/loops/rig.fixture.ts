@@ -3,23 +3,28 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { realClock } from '../../protocol/kit/clock.ts'
-import type { Desired } from '../../protocol/wire/heartbeat.ts'
+import type { Desired, Peer } from '../../protocol/wire/heartbeat.ts'
 import type { AgentEvent } from '../../protocol/wire/events.ts'
 import type { AllocationSpec } from '../../protocol/wire/spec.ts'
 import type { Docker } from '../docker/door.ts'
 import { connectDocker } from '../docker/engine.ts'
+import { GATEWAY_PORT } from '../gateway/gateway.ts'
+import { listenInside } from '../gateway/listen-inside.ts'
 import { openJournal, type SqliteJournal } from '../journal/sqlite.ts'
 import { RUN_NAMES } from '../plan/paths.ts'
 import { aSpec } from '../plan/world.fixture.ts'
 import type { Attendant } from '../steps/attendant.ts'
 import { BlobError, type StepContext } from '../steps/context.ts'
+import { createPlaces } from '../steps/places.ts'
 import { openRefusals } from '../steps/refusals.ts'
+import { createSandboxes } from '../steps/sandboxes.ts'
 import { silentLog } from './log.fixture.ts'
 import { startReconcile } from './reconcile.ts'
+import { removeSpare, startSpareSandbox } from './spare-sandbox.ts'
 import { watchDocker } from './watch-docker.ts'
 import { openContainerView } from './world.ts'
 
-/** What an attendant was asked to do, in order. It opens the gateway's gate and drains at once, unless told otherwise. */
+/** What an attendant was asked to do, in order. It restores and drains at once, unless told otherwise. */
 export interface FakeAttendant extends Attendant {
   calls: string[]
   gate: Promise<void>
@@ -35,10 +40,8 @@ export function fakeAttendant(): FakeAttendant {
       await fake.gate
       return { ok: true, bytes: 0 }
     },
-    attach: ({ spec, paths, pid }) => {
-      calls.push(`attach ${spec.alloc} ${pid > 0 ? 'alive' : 'dead'}`)
-      writeFileSync(join(paths.run, RUN_NAMES.gatewayReady), '')
-    },
+    serve: async ({ paths }) => writeFileSync(join(paths.run, RUN_NAMES.gatewayReady), ''),
+    attach: ({ spec, place }) => void calls.push(`attach ${spec.alloc} ${place.at === 'host' || place.pid > 0 ? 'alive' : 'dead'}`),
     preempt: (alloc) => void calls.push(`preempt ${alloc}`),
     drain: async ({ spec }, signal) => {
       calls.push(`drain ${spec.alloc}`)
@@ -57,26 +60,43 @@ export interface Rig {
   readonly docker: Docker
   attendant: FakeAttendant
   blobs: Map<string, Buffer>
-  want(spec: AllocationSpec, want: Desired['want']): void
+  want(spec: AllocationSpec, want: Desired['want'], peers?: Peer[]): void
   retire(): void
   spec(change: Partial<AllocationSpec>): AllocationSpec
   events(): AgentEvent[]
+  /** A spare sandbox is at hand, its port bound. */
+  spareIsReady(): Promise<boolean>
   /** The steps under way come to their end, memory is gone; then a new life on the same disk. */
   crash(): Promise<void>
   /** Like kill -9: whatever is under way never gets any further. */
   kill(): void
+  /** A clean stop, as by SIGTERM. */
+  stop(): Promise<void>
   close(): Promise<void>
 }
 
+export interface RigOptions {
+  dockerHost: string
+  image: string
+  wrapDocker?: (docker: Docker) => Docker
+  agentId?: string
+  clusterId?: string
+  /** keeps a spare sandbox, as the agent does */
+  spare?: boolean
+  /** instead of the fake one */
+  attendantOf?: (journal: SqliteJournal) => Attendant
+  gangNetwork?: 'host' | 'bridge'
+}
+
 /** The reconcile loop on a real Docker Engine, a real journal and a fake attendant. */
-export function startRig(options: { dockerHost: string; image: string; wrapDocker?: (docker: Docker) => Docker }): Rig {
+export function startRig(options: RigOptions): Rig {
   const dir = mkdtempSync(join(tmpdir(), 'drover-rig-'))
-  const clusterId = randomUUID()
+  const { clusterId = randomUUID(), agentId = 'rig' } = options
   const blobs = new Map<string, Buffer>()
-  const plain = connectDocker({ dockerHost: options.dockerHost, clusterId, agentId: 'rig' })
+  const plain = connectDocker({ dockerHost: options.dockerHost, clusterId, agentId })
   const docker = options.wrapDocker?.(plain) ?? plain
   const state = { desired: [] as Desired[], retiring: false, attendant: fakeAttendant() }
-  const begin = (): Life => startLife({ dir, clusterId, docker, blobs, attendant: state.attendant, desired: () => state.desired, retiring: () => state.retiring })
+  const begin = (): Life => startLife({ ...options, dir, clusterId, agentId, docker, plain, blobs, fake: state.attendant, desired: () => state.desired, retiring: () => state.retiring })
   let life = begin()
   return {
     dir, clusterId, docker, blobs,
@@ -90,13 +110,14 @@ export function startRig(options: { dockerHost: string; image: string; wrapDocke
       state.attendant = fresh
     },
     spec: (change) => aSpec({ clusterId, image: options.image, ...change }),
-    want: (spec, want) => {
+    want: (spec, want, peers) => {
       const bytes = Buffer.from(JSON.stringify(spec))
       const digest = createHash('sha256').update(bytes).digest('hex')
       blobs.set(digest, bytes)
-      state.desired = [...state.desired.filter((one) => one.alloc !== spec.alloc), { alloc: spec.alloc, want, ...(want === 'discard' ? {} : { spec: digest }) }]
+      state.desired = [...state.desired.filter((one) => one.alloc !== spec.alloc), { alloc: spec.alloc, want, ...(want === 'discard' ? {} : { spec: digest }), ...(peers ? { peers } : {}) }]
       life.wake()
     },
+    spareIsReady: () => life.spareIsReady(),
     retire: () => {
       state.retiring = true
       life.wake()
@@ -112,9 +133,11 @@ export function startRig(options: { dockerHost: string; image: string; wrapDocke
       state.attendant = fakeAttendant()
       life = begin()
     },
+    stop: () => life.end(),
     close: async () => {
       await life.end()
-      for (const container of await plain.list()) await plain.remove(container.id)
+      const { containers, sandboxes } = await plain.survey()
+      for (const { id } of [...containers, ...sandboxes]) await plain.remove(id)
       rmSync(dir, { recursive: true })
     },
   }
@@ -123,18 +146,38 @@ export function startRig(options: { dockerHost: string; image: string; wrapDocke
 interface Life {
   journal: SqliteJournal
   wake(): void
+  spareIsReady(): Promise<boolean>
   end(): Promise<void>
   abandon(): void
 }
 
-function startLife(parts: { dir: string; clusterId: string; docker: Docker; blobs: Map<string, Buffer>; attendant: Attendant; desired: () => Desired[]; retiring: () => boolean }): Life {
+interface LifeParts extends RigOptions {
+  dir: string
+  clusterId: string
+  agentId: string
+  docker: Docker
+  plain: Docker
+  blobs: Map<string, Buffer>
+  fake: Attendant
+  desired: () => Desired[]
+  retiring: () => boolean
+}
+
+function startLife(parts: LifeParts): Life {
+  const { agentId, clusterId } = parts
   const stop = new AbortController()
   const journal = openJournal(parts.dir, () => undefined)
   const common = { clock: realClock, random: Math.random, log: silentLog, signal: stop.signal }
+  // the calls about sandboxes are its own: a test that freezes `inspect` means that of a run
+  const sandboxDocker = { ...parts.plain, makeSandbox: parts.docker.makeSandbox, rename: parts.docker.rename }
+  const sandboxes = createSandboxes({ docker: sandboxDocker, agentId, log: silentLog })
+  const spare = parts.spare ? startSpareSandbox({ ...common, docker: sandboxDocker, sandboxes, listen: (pid) => listenInside(pid, GATEWAY_PORT), agentId, clusterId }) : null
+  const attendant = parts.attendantOf?.(journal) ?? parts.fake
   const context: StepContext = {
-    journal, docker: parts.docker, attendant: parts.attendant, agentId: 'rig', clusterId: parts.clusterId, stateDir: parts.dir, imageReady: new Set(), attached: new Set(),
+    journal, docker: parts.docker, attendant, sandboxes, agentId, clusterId, stateDir: parts.dir, imageReady: new Set(), imagesSeen: new Set(), attached: new Set(),
     refused: openRefusals(journal), clock: realClock, log: silentLog,
     slots: () => [{ id: 'cpu-0', kind: 'cpu', uuid: 'cpu-0', brand: 'CPU', memoryMib: 0, index: 0 }, { id: 'cpu-1', kind: 'cpu', uuid: 'cpu-1', brand: 'CPU', memoryMib: 0, index: 1 }],
+    places: createPlaces({ config: { masterUrl: 'https://127.0.0.1:1', gangNetwork: parts.gangNetwork ?? null, advertiseAddress: null }, docker: parts.plain, agentId, clusterId, random: Math.random }),
     blobs: {
       fetch: async (digest) => {
         const bytes = parts.blobs.get(digest)
@@ -152,13 +195,16 @@ function startLife(parts: { dir: string; clusterId: string; docker: Docker; blob
   return {
     journal,
     wake: loop.wake,
+    spareIsReady: async () => (await sandboxes.spare()) !== null,
     abandon: () => {
       stop.abort()
       journal.close()
     },
     end: async () => {
+      if (stop.signal.aborted) return
       stop.abort()
-      await Promise.all([loop.ended, watching])
+      await Promise.all([loop.ended, watching, spare?.ended])
+      await Promise.all([attendant.close(), removeSpare({ docker: sandboxDocker, sandboxes, clock: realClock, log: silentLog })])
       journal.close()
     },
   }

@@ -27,7 +27,7 @@ const LAUNCH_TRIES = 10
 const LAUNCH_STEPS: readonly StepKind[] = ['ensure-image', 'create', 'start']
 const TOLD_EVERY = 10
 
-export function createStepRunner(deps: { context: StepContext; random: () => number; signal: AbortSignal; onDone: () => void }): StepRunner {
+export function createStepRunner(deps: { context: StepContext; random: () => number; signal: AbortSignal; onDone: (kind: StepKind) => void }): StepRunner {
   const { context } = deps
   const running = new Map<string, { kind: StepKind; controller: AbortController; done: Promise<void> }>()
   const failures = new Map<string, Failures>()
@@ -50,14 +50,26 @@ export function createStepRunner(deps: { context: StepContext; random: () => num
   }
 
   async function run(step: Exclude<Step, { kind: 'interrupt' }>, signal: AbortSignal): Promise<void> {
+    let next: Exclude<Step, { kind: 'interrupt' }> | null = null
     try {
-      await execute(context, step, signal)
+      next = await execute(context, step, signal)
       failures.delete(step.alloc)
     } catch (error) {
       if (!signal.aborted) recordFailure(step, error)
     }
+    if (next !== null && !signal.aborted) return follow(next)
     running.delete(step.alloc)
-    deps.onDone()
+    deps.onDone(step.kind)
+  }
+
+  /** Under its own name: a plan made from here on sees the start under way, and does not break it off. */
+  async function follow(step: Exclude<Step, { kind: 'interrupt' }>): Promise<void> {
+    const entry = running.get(step.alloc)
+    if (entry === undefined) throw new Error(`${step.kind} of ${step.alloc} follows nothing`)
+    const controller = new AbortController()
+    context.log.debug({ alloc: step.alloc, step: step.kind, reason: step.reason }, 'step follows')
+    running.set(step.alloc, { kind: step.kind, controller, done: entry.done })
+    await run(step, controller.signal)
   }
 
   function recordFailure(step: Exclude<Step, { kind: 'interrupt' }>, error: unknown): void {

@@ -9,9 +9,9 @@ const TRAILS_MS = [25, 75, 900]
 /** Wakes the reconcile loop on each event of Docker; a broken stream is opened again for ever. Resolves with `signal`. */
 export async function watchDocker(deps: { docker: Docker; onChange: () => void; clock: Clock; log: Log; signal: AbortSignal }): Promise<void> {
   let trailing = false
-  const onEvent = (): void => {
+  const onEvent = (trails: boolean): void => {
     deps.onChange()
-    if (!trailing) void trail()
+    if (trails && !trailing) void trail()
   }
   const trail = async (): Promise<void> => {
     trailing = true

@@ -2,7 +2,8 @@ import type { Desired } from '../../protocol/wire/heartbeat.ts'
 import { parseAllocationId } from '../../protocol/words/ids.ts'
 import type { Docker } from '../docker/door.ts'
 import type { StepKind } from '../plan/steps.ts'
-import type { ObservedContainer, World } from '../plan/world.ts'
+import { spareName } from '../plan/sandbox-name.ts'
+import type { ObservedContainer, ObservedSandbox, World } from '../plan/world.ts'
 import type { StepContext } from '../steps/context.ts'
 
 /** Containers as last listed. Asked again when an event or a step says so, and by age: events are only a hint. */
@@ -11,32 +12,36 @@ export interface ContainerView {
   last(): readonly ObservedContainer[]
   markStale(): void
   isStale(nowMs: number): boolean
-  fresh(nowMs: number): Promise<readonly ObservedContainer[]>
+  fresh(nowMs: number): Promise<Survey>
+}
+interface Survey {
+  readonly containers: readonly ObservedContainer[]
+  readonly sandboxes: readonly ObservedSandbox[]
 }
 
 const AGE_MAX_MS = 10_000
 
-export function openContainerView(docker: Pick<Docker, 'list'>): ContainerView {
-  let containers: readonly ObservedContainer[] = []
+export function openContainerView(docker: Pick<Docker, 'survey'>): ContainerView {
+  let seen: Survey = { containers: [], sandboxes: [] }
   let listedAt = Number.NEGATIVE_INFINITY
   let stale = true
   const isStale = (nowMs: number): boolean => stale || nowMs - listedAt >= AGE_MAX_MS
   return {
-    last: () => containers,
+    last: () => seen.containers,
     markStale: () => void (stale = true),
     isStale,
     fresh: async (nowMs) => {
-      if (!isStale(nowMs)) return containers
+      if (!isStale(nowMs)) return seen
       // before the call: what happens while Docker answers must make it stale again
       stale = false
       try {
-        containers = await docker.list()
+        seen = await docker.survey()
       } catch (error) {
         stale = true
         throw error
       }
       listedAt = nowMs
-      return containers
+      return seen
     },
   }
 }
@@ -51,6 +56,6 @@ export async function loadWorld(context: StepContext, desired: readonly Desired[
     if (task !== undefined) highestEpoch.set(task, context.journal.highestEpoch(task))
   }
   const [attached, imageReady, refused] = [new Set(context.attached), new Set(context.imageReady), new Set(context.refused.all())]
-  const containers = await view.fresh(context.clock.monotonicMs())
-  return { now: context.clock.wallMs(), desired, rows, containers, busy, attached, imageReady, refused, highestEpoch }
+  const { containers, sandboxes } = await view.fresh(context.clock.monotonicMs())
+  return { now: context.clock.wallMs(), desired, rows, containers, sandboxes, spareSandbox: spareName(context.agentId, context.clusterId), busy, attached, imageReady, refused, highestEpoch }
 }

@@ -3,6 +3,7 @@ import type { Slot } from '../../protocol/wire/heartbeat.ts'
 import type { AllocationSpec } from '../../protocol/wire/spec.ts'
 import { containerOptions, devicesOf } from './container-spec.ts'
 import { allocationPaths } from './paths.ts'
+import { wiringOf } from './wiring.ts'
 import { aSpec } from './world.fixture.ts'
 
 const GPUS: Slot[] = [0, 1].map((index) => ({ id: `gpu-${index}`, kind: 'cuda', uuid: `GPU-${index}`, brand: 'A10G', memoryMib: 24_000, index }))
@@ -29,11 +30,9 @@ describe('container', () => {
     expect(options({ rank: 1, worldSize: 2, clusterId: '0123456789abcdef' }).name).toBe('drover-trial-1-1-r1.01234567')
   })
 
-  test('the entrypoint is handed on as it is, behind the wait for the gateway', () => {
+  test('the entrypoint is handed on as it is, and nothing of the image is added', () => {
     const { Entrypoint, Cmd } = options({ entrypoint: ['sh', '-c', 'echo "a b" && exit 3'] })
-    expect(Cmd).toEqual(['sh', '-c', 'echo "a b" && exit 3'])
-    expect(Entrypoint.slice(0, 2)).toEqual(['/bin/sh', '-c'])
-    expect(Entrypoint[2]).toContain('exec "$@"')
+    expect([Entrypoint, Cmd]).toEqual([['sh', '-c', 'echo "a b" && exit 3'], []])
   })
 
   test('no rights beyond ordinary training', () => {
@@ -88,6 +87,33 @@ describe('variables of the script contract', () => {
 
   test('the user cannot take over what is Drover\'s; the master\'s own are kept', () => {
     expect(environment({ env: { DET_MASTER: 'http://evil', RANK: '9', DET_EXPERIMENT_CONFIG: '{}', MINE: 'a=b' } })).toMatchObject({ DET_MASTER: 'http://127.0.0.1:18080', RANK: '0', DET_EXPERIMENT_CONFIG: '{}', MINE: 'a=b' })
+  })
+})
+
+describe('a gang', () => {
+  const place = { network: 'host' as const, address: '10.0.0.2', port: 20_001, gatewayPort: 20_002 }
+  const peers = [{ rank: 1, address: '10.0.0.2', port: 20_001 }, { rank: 0, address: '10.0.0.1', port: 23_456 }]
+  const member = (change: Partial<AllocationSpec> = {}, on: typeof place | { network: 'bridge'; address: string; port: number; gatewayPort: number } = place, sandbox: string | null = null) => {
+    const spec = aSpec({ rank: 1, worldSize: 2, slots: ['gpu-0', 'gpu-1'], ...change })
+    const built = containerOptions(spec, allocationPaths('/state', spec.alloc), GPUS, 'agent-1', wiringOf(on, sandbox, peers))
+    return { network: built.HostConfig.NetworkMode, env: Object.fromEntries(built.Env.map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)])) }
+  }
+
+  test('every member meets at rank 0; the rank is that of the node', () => {
+    expect(member().env).toMatchObject({
+      DROVER_RANK: '1', DROVER_WORLD_SIZE: '2', DROVER_MASTER_ADDR: '10.0.0.1', DROVER_MASTER_PORT: '23456', DROVER_PEERS: '["10.0.0.1","10.0.0.2"]',
+      RANK: '1', WORLD_SIZE: '2', MASTER_ADDR: '10.0.0.1', MASTER_PORT: '23456',
+      PET_NNODES: '2', PET_NODE_RANK: '1', PET_NPROC_PER_NODE: '2', PET_MASTER_ADDR: '10.0.0.1', PET_MASTER_PORT: '23456',
+    })
+  })
+
+  test('on the host its gateway has a port of its own; else the namespace of its sandbox', () => {
+    expect(member()).toMatchObject({ network: 'host', env: { DET_MASTER: 'http://127.0.0.1:20002', DET_MASTER_PORT: '20002' } })
+    expect(member({}, { ...place, network: 'bridge', gatewayPort: 18_080 }, 'abc')).toMatchObject({ network: 'container:abc', env: { DET_MASTER: 'http://127.0.0.1:18080' } })
+  })
+
+  test('what the launcher takes as its defaults the user may set otherwise', () => {
+    expect(member({ env: { PET_NPROC_PER_NODE: '8', MASTER_PORT: '1' } }).env).toMatchObject({ PET_NPROC_PER_NODE: '8', MASTER_PORT: '23456' })
   })
 })
 

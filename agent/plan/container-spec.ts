@@ -3,10 +3,11 @@ import type { AllocationSpec } from '../../protocol/wire/spec.ts'
 import { parseAllocationId } from '../../protocol/words/ids.ts'
 import { containerName } from './container-name.ts'
 import { environmentOf } from './environment.ts'
-import { RUN_DIR, RUN_NAMES } from './paths.ts'
+import { RUN_DIR } from './paths.ts'
+import { ALONE, type Wiring } from './wiring.ts'
 
 export const LABELS = {
-  cluster: 'drover.cluster', alloc: 'drover.alloc', epoch: 'drover.epoch', trial: 'drover.trial', experiment: 'drover.experiment', rank: 'drover.rank', agent: 'drover.agent', slots: 'drover.slots',
+  cluster: 'drover.cluster', alloc: 'drover.alloc', epoch: 'drover.epoch', trial: 'drover.trial', experiment: 'drover.experiment', rank: 'drover.rank', agent: 'drover.agent', slots: 'drover.slots', sandbox: 'drover.sandbox',
 } as const
 
 /** The part of Docker's create options that Drover sets; field names are Docker's. */
@@ -51,8 +52,6 @@ const CAPABILITIES = ['CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'KILL', 'NET_BIND_SERVI
 const PIDS_MAX = 32_768
 /** Rotation off, whatever the daemon's default is (decision 9): Docker takes no "unlimited" here, so a size no disk has. */
 const LOG_OPTIONS = { 'max-size': '1024p', 'max-file': '1', compress: 'false', mode: 'blocking' }
-/** The first call of a script must find its gateway; after 30 s the run goes on without. A shell without fractional sleep waits whole seconds. */
-const WAIT_FOR_GATEWAY = `i=0; while [ ! -e ${RUN_DIR}/${RUN_NAMES.gatewayReady} ] && [ $i -lt 1500 ]; do sleep 0.02 2>/dev/null || { sleep 1; i=$((i+49)); }; i=$((i+1)); done; exec "$@"`
 
 /** Devices of the spec, or which slot this host does not have. */
 export function devicesOf(spec: AllocationSpec, slots: readonly Slot[]): { ok: true; slots: Slot[] } | { ok: false; missing: string } {
@@ -66,15 +65,16 @@ export function devicesOf(spec: AllocationSpec, slots: readonly Slot[]): { ok: t
 }
 
 /** Pure: spec and facts -> create options. `devices` are the slots of the spec (`devicesOf`). */
-export function containerOptions(spec: AllocationSpec, paths: { run: string }, devices: readonly Slot[], agentId: string): ContainerOptions {
+export function containerOptions(spec: AllocationSpec, paths: { run: string }, devices: readonly Slot[], agentId: string, wiring: Wiring = ALONE): ContainerOptions {
   const gpus = devices.filter((slot) => slot.kind !== 'cpu').map((slot) => slot.uuid)
   return {
     name: containerName(spec),
     Image: spec.image,
     Labels: labelsOf(spec, agentId),
-    Entrypoint: ['/bin/sh', '-c', WAIT_FOR_GATEWAY, 'drover'],
-    Cmd: [...spec.entrypoint],
-    Env: environmentOf(spec, agentId),
+    // all of it here: what an image brings as entrypoint or command is not run
+    Entrypoint: [...spec.entrypoint],
+    Cmd: [],
+    Env: environmentOf(spec, agentId, wiring),
     WorkingDir: spec.workDir,
     User: `${spec.user.uid}:${spec.user.gid}`,
     StopSignal: 'SIGTERM',
@@ -89,7 +89,7 @@ export function containerOptions(spec: AllocationSpec, paths: { run: string }, d
       CapAdd: [...CAPABILITIES],
       SecurityOpt: ['no-new-privileges'],
       PidsLimit: PIDS_MAX,
-      NetworkMode: 'bridge',
+      NetworkMode: wiring.network,
       DeviceRequests: gpus.length === 0 ? [] : [{ Driver: 'nvidia', DeviceIDs: gpus, Capabilities: [['gpu']] }],
     },
   }

@@ -1,35 +1,42 @@
 import type { AllocationSpec } from '../../protocol/wire/spec.ts'
 import { parseAllocationId } from '../../protocol/words/ids.ts'
 import { RUN_DIR, RUN_NAMES } from './paths.ts'
-
-/** Port of the gateway on the container's own loopback. */
-export const GATEWAY_PORT = 18080
-/** Rendezvous of a gang; where the launcher of rank 0 listens. */
-const MASTER_PORT = 29400
+import type { Wiring } from './wiring.ts'
 
 /** An image or a user must not reach GPUs that were not assigned: devices come by request only. */
 const STRIPPED = ['NVIDIA_VISIBLE_DEVICES', 'CUDA_VISIBLE_DEVICES']
 
 /** The script's contract (ARCHITECTURE.md): user's variables, then the master's, then these over them. Sorted `NAME=value`. */
-export function environmentOf(spec: AllocationSpec, agentId: string): string[] {
-  const variables: Record<string, string> = { ...spec.env, ...droverVariables(spec), ...determinedVariables(spec, agentId) }
+export function environmentOf(spec: AllocationSpec, agentId: string, wiring: Wiring): string[] {
+  const variables: Record<string, string> = { ...launcherVariables(spec, wiring), ...spec.env, ...droverVariables(spec, wiring), ...determinedVariables(spec, agentId, wiring) }
   for (const name of STRIPPED) delete variables[name]
   if (spec.restore === null) delete variables['DET_LATEST_CHECKPOINT']
   return Object.entries(variables).sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, value]) => `${name}=${value}`)
 }
 
-function droverVariables(spec: AllocationSpec): Record<string, string> {
+/** What torch.distributed.run (torchrun) takes as the defaults of its options; the one group that the user may set otherwise. */
+function launcherVariables(spec: AllocationSpec, wiring: Wiring): Record<string, string> {
+  const first = wiring.peers[0]
+  return {
+    PET_NNODES: String(spec.worldSize), PET_NODE_RANK: String(spec.rank), PET_NPROC_PER_NODE: String(Math.max(1, spec.slots.length)),
+    PET_MASTER_ADDR: first?.address ?? '', PET_MASTER_PORT: String(first?.port ?? ''),
+  }
+}
+
+function droverVariables(spec: AllocationSpec, wiring: Wiring): Record<string, string> {
   const rank = String(spec.rank)
   const worldSize = String(spec.worldSize)
-  const masterAddress = '127.0.0.1'
+  const first = wiring.peers[0]
+  const [masterAddress, masterPort] = [first?.address ?? '', String(first?.port ?? '')]
   return {
     DROVER_CHECKPOINT_DIR: `${RUN_DIR}/${RUN_NAMES.checkpoints}`,
     DROVER_METRICS_FILE: `${RUN_DIR}/${RUN_NAMES.metrics}`,
     DROVER_PREEMPT_FILE: `${RUN_DIR}/${RUN_NAMES.preempt}`,
     ...(spec.restore === null ? {} : { DROVER_RESTORE_DIR: `${RUN_DIR}/${RUN_NAMES.restored}` }),
     DROVER_HPARAMS: JSON.stringify(spec.hparams),
-    DROVER_RANK: rank, DROVER_WORLD_SIZE: worldSize, DROVER_MASTER_ADDR: masterAddress, DROVER_MASTER_PORT: String(MASTER_PORT),
-    RANK: rank, WORLD_SIZE: worldSize, MASTER_ADDR: masterAddress, MASTER_PORT: String(MASTER_PORT),
+    DROVER_RANK: rank, DROVER_WORLD_SIZE: worldSize, DROVER_MASTER_ADDR: masterAddress, DROVER_MASTER_PORT: masterPort,
+    RANK: rank, WORLD_SIZE: worldSize, MASTER_ADDR: masterAddress, MASTER_PORT: masterPort,
+    DROVER_PEERS: JSON.stringify(wiring.peers.map((peer) => peer.address)),
     DROVER_EXPERIMENT_ID: String(spec.experimentId),
     DROVER_TRIAL_ID: String(spec.trialId),
     DROVER_ALLOCATION_ID: spec.alloc,
@@ -39,11 +46,11 @@ function droverVariables(spec: AllocationSpec): Record<string, string> {
   }
 }
 
-function determinedVariables(spec: AllocationSpec, agentId: string): Record<string, string> {
+function determinedVariables(spec: AllocationSpec, agentId: string, { gatewayPort }: Wiring): Record<string, string> {
   const id = parseAllocationId(spec.alloc)
   return {
-    DET_MASTER: `http://127.0.0.1:${GATEWAY_PORT}`,
-    DET_MASTER_HOST: '127.0.0.1', DET_MASTER_ADDR: '127.0.0.1', DET_MASTER_PORT: String(GATEWAY_PORT),
+    DET_MASTER: `http://127.0.0.1:${gatewayPort}`,
+    DET_MASTER_HOST: '127.0.0.1', DET_MASTER_ADDR: '127.0.0.1', DET_MASTER_PORT: String(gatewayPort),
     DET_CLUSTER_ID: spec.clusterId,
     DET_AGENT_ID: agentId,
     DET_SLOT_IDS: JSON.stringify(spec.slots.map((_, index) => index)),

@@ -2,9 +2,10 @@ import type { Desired } from '../../protocol/wire/heartbeat.ts'
 import { parseAllocationId } from '../../protocol/words/ids.ts'
 import { containerName } from './container-name.ts'
 import type { AllocationRow } from './row.ts'
+import { sandboxNameOf } from './sandbox-name.ts'
 import type { Step } from './steps.ts'
-import type { ObservedContainer, World } from './world.ts'
-import { aRow } from './world.fixture.ts'
+import type { ObservedContainer, ObservedSandbox, World } from './world.ts'
+import { aRow, SPARE } from './world.fixture.ts'
 
 /** A tiny model of Docker, journal and attendant: what each executor leaves behind, nothing of how. Steps apply at once. */
 export class HostModel {
@@ -20,11 +21,19 @@ export class HostModel {
   /** every docker start ever made, by allocation */
   readonly starts = new Map<string, number>()
   readonly exits = new Map<string, number>()
+  /** running network sandboxes by name, and the one each container was made for */
+  readonly sandboxes = new Map<string, ObservedSandbox>()
+  readonly joined = new Map<string, string>()
+  /** places told to the master, by allocation */
+  readonly told = new Map<string, number>()
   slotsOf: (alloc: string) => string[] = () => ['cpu-0']
+  worldSizeOf: (alloc: string) => number = () => 1
+  private made = 0
 
   world(): World {
     return {
-      now: this.now, desired: this.desired, retiring: this.retiring, rows: [...this.rows.values()], containers: [...this.containers.values()], busy: new Map(), attached: new Set(this.attached),
+      now: this.now, desired: this.desired, retiring: this.retiring, rows: [...this.rows.values()], containers: [...this.containers.values()],
+      sandboxes: [...this.sandboxes.values()], spareSandbox: SPARE, busy: new Map(), attached: new Set(this.attached),
       imageReady: new Set(this.imageReady), refused: new Set(this.refused), highestEpoch: new Map(this.highest),
     }
   }
@@ -33,9 +42,9 @@ export class HostModel {
     const row = this.rows.get(step.alloc)
     switch (step.kind) {
       case 'accept':
-        return this.put(aRow({ alloc: step.alloc, spec: { slots: this.slotsOf(step.alloc) } }))
+        return this.put(aRow({ alloc: step.alloc, spec: this.specOf(step.alloc) }))
       case 'adopt':
-        return this.put(aRow({ alloc: step.alloc, phase: step.phase, containerId: step.containerId, spec: { slots: this.slotsOf(step.alloc) } }))
+        return this.put(aRow({ alloc: step.alloc, phase: step.phase, containerId: step.containerId, spec: this.specOf(step.alloc) }))
       case 'refuse':
         this.refused.add(step.alloc)
         return this.exit(step.alloc)
@@ -45,7 +54,14 @@ export class HostModel {
         return this.change(row, { phase: 'restored' })
       case 'create':
         return this.create(step.alloc, row)
+      case 'rendezvous':
+        this.sandbox(step.alloc)
+        this.told.set(step.alloc, (this.told.get(step.alloc) ?? 0) + 1)
+        return this.change(row, { place: { network: 'bridge', address: '172.17.0.9', port: 29_400, gatewayPort: 18_080 } })
+      case 'recreate':
+        return this.change(row, { phase: 'restored', containerId: null })
       case 'start':
+        if (!this.canJoin(step.alloc)) return
         this.starts.set(step.alloc, (this.starts.get(step.alloc) ?? 0) + 1)
         this.container(step.alloc, 'running')
         return this.change(row, { phase: 'started' })
@@ -71,8 +87,11 @@ export class HostModel {
         return this.change(row, { phase: 'drained' })
       case 'discard':
         for (const id of step.containerIds) this.containers.delete(id)
+        for (const id of step.sandboxIds) this.removeSandbox(id)
         this.attached.delete(step.alloc)
         return void this.rows.delete(step.alloc)
+      case 'sweep':
+        return this.removeSandbox(step.sandboxId)
       case 'interrupt':
         return
     }
@@ -85,19 +104,54 @@ export class HostModel {
   }
 
   container(alloc: string, status: ObservedContainer['status'] | 'gone'): void {
-    const name = containerName({ alloc, rank: 0, worldSize: 1, clusterId: 'c1' })
-    const found = [...this.containers.values()].find((container) => container.name === name)
+    const found = [...this.containers.values()].find((container) => container.name === this.nameOf(alloc))
     if (found === undefined) return
     if (status === 'gone') this.containers.delete(found.id)
     else this.containers.set(found.id, { ...found, status })
   }
 
   private create(alloc: string, row: AllocationRow | undefined): void {
-    const name = containerName({ alloc, rank: 0, worldSize: 1, clusterId: 'c1' })
-    const found = [...this.containers.values()].find((container) => container.name === name)
-    const id = found?.id ?? `${name}#${this.now}`
+    const name = this.nameOf(alloc)
+    const sandbox = this.sandbox(alloc)
+    let found = [...this.containers.values()].find((container) => container.name === name)
+    if (found && this.joined.get(found.id) !== sandbox.id) {
+      this.containers.delete(found.id)
+      found = undefined
+    }
+    const id = found?.id ?? `${name}#${(this.made += 1)}`
     if (found === undefined) this.containers.set(id, { id, name, alloc, status: 'created', slots: this.slotsOf(alloc) })
+    this.joined.set(id, sandbox.id)
     this.change(row, { phase: 'created', containerId: id })
+  }
+
+  /** Somebody removes it, or the engine ends it. */
+  loseSandbox(alloc: string): void {
+    this.sandboxes.delete(sandboxNameOf(this.nameOf(alloc)))
+  }
+
+  private sandbox(alloc: string): ObservedSandbox {
+    const name = sandboxNameOf(this.nameOf(alloc))
+    const sandbox = this.sandboxes.get(name) ?? { id: `net#${(this.made += 1)}`, name, running: true }
+    this.sandboxes.set(name, sandbox)
+    return sandbox
+  }
+
+  private removeSandbox(id: string): void {
+    for (const sandbox of this.sandboxes.values()) if (sandbox.id === id) this.sandboxes.delete(sandbox.name)
+  }
+
+  /** Docker refuses to start what cannot join its network. */
+  private canJoin(alloc: string): boolean {
+    const container = [...this.containers.values()].find((one) => one.name === this.nameOf(alloc))
+    return container !== undefined && this.sandboxes.get(sandboxNameOf(container.name))?.id === this.joined.get(container.id)
+  }
+
+  private specOf(alloc: string): { slots: string[]; worldSize: number } {
+    return { slots: this.slotsOf(alloc), worldSize: this.worldSizeOf(alloc) }
+  }
+
+  private nameOf(alloc: string): string {
+    return containerName({ alloc, rank: 0, worldSize: this.worldSizeOf(alloc), clusterId: 'c1' })
   }
 
   private put(row: AllocationRow): void {

@@ -1,6 +1,8 @@
 import { parseAllocationId } from '../../protocol/words/ids.ts'
 import type { AllocationRow } from './row.ts'
+import { sandboxName } from './sandbox-name.ts'
 import type { Step } from './steps.ts'
+import { peersComplete } from './wiring.ts'
 import type { Subject, World } from './world.ts'
 
 /** Accepted, no container has run as far as the journal knows. Docker's word comes before the journal's. */
@@ -12,10 +14,23 @@ export function planLaunch(subject: Subject, row: AllocationRow, world: World, c
   if (want === null) return null
   if (want.want !== 'run') return abandon(alloc, want.want === 'preempt' ? 'preempted' : 'stopped', want.reason ?? `the master wants ${want.want}`)
   if (isOvertaken(alloc, world)) return abandon(alloc, 'stopped', 'a newer attempt of the task has been accepted')
-  if (row.phase === 'created') return hasRoom(subject, row, world, claims) ? { kind: 'start', alloc, reason: 'created' } : null
+  if (row.phase === 'created') {
+    if (!hasNetwork(row, world)) return { kind: 'recreate', alloc, reason: 'its network sandbox is gone' }
+    return hasRoom(subject, row, world, claims) ? { kind: 'start', alloc, reason: 'created' } : null
+  }
   if (!world.imageReady.has(alloc)) return { kind: 'ensure-image', alloc, reason: row.spec.forcePull ? 'the spec asks to pull' : 'not looked at yet' }
   if (row.phase === 'accepted' && row.spec.restore !== null) return { kind: 'restore', alloc, reason: `from checkpoint ${row.spec.restore.uuid}` }
-  return hasRoom(subject, row, world, claims) ? { kind: 'create', alloc, reason: 'everything is at hand' } : null
+  if (row.spec.worldSize === 1) return hasRoom(subject, row, world, claims) ? { kind: 'create', alloc, reason: 'everything is at hand' } : null
+  if (row.place === undefined) return { kind: 'rendezvous', alloc, reason: `rank ${row.spec.rank} of ${row.spec.worldSize} is ready` }
+  if (want.peers === undefined || !peersComplete(row.spec, want.peers)) return null
+  return hasRoom(subject, row, world, claims) ? { kind: 'create', alloc, peers: want.peers, reason: 'every member has its place' } : null
+}
+
+/** A container joins the network of its sandbox at its start. */
+function hasNetwork(row: AllocationRow, world: World): boolean {
+  if (row.place?.network === 'host') return true
+  const name = sandboxName(row.spec)
+  return world.sandboxes.some((sandbox) => sandbox.name === name && sandbox.running)
 }
 
 function abandon(alloc: string, exit: 'preempted' | 'stopped', reason: string): Step {

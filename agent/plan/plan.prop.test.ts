@@ -4,9 +4,12 @@ import { WANTS } from '../../protocol/words/states.ts'
 import { parseAllocationId } from '../../protocol/words/ids.ts'
 import { HostModel } from './model.fixture.ts'
 import { plan } from './plan.ts'
+import { sandboxName, sandboxNameOf } from './sandbox-name.ts'
+import type { Step } from './steps.ts'
 import { aWant } from './world.fixture.ts'
 
 const ALLOCS = ['trial-1.1', 'trial-1.2', 'trial-1.3', 'trial-2.1', 'trial-2.2', 'trial-3.1']
+const GANG = 'trial-3.1'
 const SLOTS: Record<string, string[]> = { 'trial-1.1': ['gpu-0'], 'trial-1.2': ['gpu-0'], 'trial-1.3': ['gpu-1'], 'trial-2.1': ['gpu-0', 'gpu-1'], 'trial-2.2': ['gpu-1'], 'trial-3.1': ['gpu-2'] }
 
 const alloc = fc.constantFrom(...ALLOCS)
@@ -16,12 +19,24 @@ const action = fc.oneof(
   fc.record({ kind: fc.constant('step' as const), at: fc.nat(10) }),
   fc.record({ kind: fc.constant('step' as const), at: fc.nat(10) }),
   fc.record({ kind: fc.constant('container' as const), alloc, status: fc.constantFrom('exited' as const, 'gone' as const) }),
+  fc.record({ kind: fc.constant('sandbox-gone' as const), alloc }),
+  fc.record({ kind: fc.constant('peers' as const) }),
   fc.record({ kind: fc.constant('restart' as const) }),
   fc.record({ kind: fc.constant('lose-journal' as const) }),
   fc.record({ kind: fc.constant('retire' as const), retiring: fc.boolean() }),
   fc.record({ kind: fc.constant('time' as const), ms: fc.integer({ min: 0, max: 200_000 }) }),
 )
 type Action = typeof action extends fc.Arbitrary<infer T> ? T : never
+
+/** One of the tasks is a gang of two. */
+const worldSizeOf = (id: string): number => (id === GANG ? 2 : 1)
+
+/** What the master does when every member has told its place. */
+function givePeers(host: HostModel): void {
+  if (!host.told.has(GANG)) return
+  const peers = [1, 0].map((rank) => ({ rank, address: `10.0.0.${rank}`, port: 29_400 }))
+  host.desired = host.desired.map((want) => (want.alloc === GANG && want.want !== 'discard' ? { ...want, peers } : want))
+}
 
 function act(host: HostModel, done: Action): void {
   switch (done.kind) {
@@ -33,6 +48,10 @@ function act(host: HostModel, done: Action): void {
       return
     case 'container':
       return host.container(done.alloc, done.status)
+    case 'sandbox-gone':
+      return host.loseSandbox(done.alloc)
+    case 'peers':
+      return givePeers(host)
     case 'restart':
       return host.restart()
     case 'lose-journal':
@@ -48,6 +67,7 @@ function act(host: HostModel, done: Action): void {
       const step = steps[done.at % Math.max(1, steps.length)]
       if (step) {
         checkStart(host, step.kind, step.alloc)
+        checkGang(host, step)
         host.apply(step)
         checkAlways(host)
       }
@@ -76,6 +96,13 @@ function checkStart(host: HostModel, kind: string, started: string): void {
   if (kind === 'start' || kind === 'create') expect(host.desired.find((want) => want.alloc === started)?.want).toBe('run')
 }
 
+/** No member of a gang starts before all have their places, and none tells another place than before. */
+function checkGang(host: HostModel, step: Step): void {
+  if (step.alloc !== GANG) return
+  if (step.kind === 'create') expect([host.rows.get(GANG)?.place !== undefined, step.peers?.map((peer) => peer.rank).toSorted()]).toEqual([true, [0, 1]])
+  if (step.kind === 'rendezvous') expect(host.rows.get(GANG)?.place).toBeUndefined()
+}
+
 function checkAlways(host: HostModel): void {
   const live = [...host.containers.values()].filter((container) => container.status === 'running')
   const used = live.flatMap((container) => SLOTS[container.alloc] ?? [])
@@ -84,11 +111,18 @@ function checkAlways(host: HostModel): void {
   expect(new Set(names).size, 'two containers of one allocation').toBe(names.length)
 }
 
+/** At rest every sandbox is somebody's. */
+function checkSandboxes(host: HostModel): void {
+  const owners = new Set([...[...host.rows.values()].map((row) => sandboxName(row.spec)), ...[...host.containers.values()].map((one) => sandboxNameOf(one.name))])
+  expect([...host.sandboxes.keys()].filter((name) => !owners.has(name))).toEqual([])
+}
+
 function settle(host: HostModel): void {
   for (let round = 0; round < 200; round += 1) {
     const steps = plan(host.world())
     if (steps.length === 0) return
     for (const step of steps) {
+      checkGang(host, step)
       host.apply(step)
       checkAlways(host)
     }
@@ -102,9 +136,11 @@ test('whatever happens: one container an allocation, one container a slot, no ol
     fc.property(fc.array(action, { maxLength: 60, size: 'max' }), (actions) => {
       const host = new HostModel()
       host.slotsOf = (id) => SLOTS[id] ?? []
+      host.worldSizeOf = worldSizeOf
       for (const done of actions) act(host, done)
       settle(host)
       expect(plan(host.world())).toEqual([])
+      checkSandboxes(host)
     }),
     { numRuns: 1_000 },
   )
@@ -116,10 +152,12 @@ test('without loss of the journal a container is started once and its end is tol
     fc.property(faultless, (actions) => {
       const host = new HostModel()
       host.slotsOf = (id) => SLOTS[id] ?? []
+      host.worldSizeOf = worldSizeOf
       for (const done of actions) act(host, done)
       settle(host)
       for (const [id, count] of host.starts) expect(count, `starts of ${id}`).toBe(1)
       for (const [id, count] of host.exits) expect(count, `exits of ${id}`).toBe(1)
+      for (const [id, count] of host.told) expect(count, `places of ${id}`).toBe(1)
     }),
     { numRuns: 1_000 },
   )
@@ -130,6 +168,7 @@ test('the same world gives the same steps in the same order, however its lists a
     fc.property(fc.array(action, { maxLength: 40, size: 'max' }), (actions) => {
       const host = new HostModel()
       host.slotsOf = (id) => SLOTS[id] ?? []
+      host.worldSizeOf = worldSizeOf
       for (const done of actions) act(host, done)
       const world = host.world()
       const turned = { ...world, desired: [...world.desired].reverse(), rows: [...world.rows].reverse(), containers: [...world.containers].reverse() }
@@ -145,10 +184,14 @@ test('what is wanted to run and finds its slots free does run, over any restarts
       const host = new HostModel()
       host.desired = [aWant('run', 'trial-2.2'), aWant('run', 'trial-3.1')]
       host.slotsOf = (id) => SLOTS[id] ?? []
+      host.worldSizeOf = worldSizeOf
       for (const steps of restarts) {
         for (let i = 0; i < steps; i += 1) for (const step of plan(host.world()).slice(0, 1)) host.apply(step)
         host.restart()
+        host.loseSandbox('trial-2.2')
       }
+      settle(host)
+      givePeers(host)
       settle(host)
       for (const id of ['trial-2.2', 'trial-3.1']) {
         expect([host.rows.get(id)?.phase, host.attached.has(id), host.starts.get(id), host.exits.get(id)]).toEqual(['started', true, 1, undefined])

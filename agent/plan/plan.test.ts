@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest'
+import { containerName } from './container-name.ts'
 import { plan } from './plan.ts'
 import type { StepKind } from './steps.ts'
 import type { World } from './world.ts'
-import { aContainer, aRow, aWant, aWorld } from './world.fixture.ts'
+import { aContainer, aRow, aSandbox, aWant, aWorld, SPARE } from './world.fixture.ts'
 
 const A = 'trial-1.1'
 const RESTORE = { uuid: '0'.repeat(8) + '-0000-4000-8000-' + '0'.repeat(12), prefix: 'p', steps: 5, ordinal: 1, manifest: 'a'.repeat(64) }
@@ -29,6 +30,33 @@ const LAUNCH: Case[] = [
   ['killed while the image is pulled', { desired: [aWant('kill')], rows: [aRow()], busy: new Map([[A, 'ensure-image']]) }, ['interrupt']],
   ['discarded while it drains', { desired: [aWant('discard')], rows: [aRow({ phase: 'exited' })], busy: new Map([[A, 'drain']]) }, ['interrupt']],
   ['stop does not interrupt a drain', { desired: [aWant('stop')], rows: [aRow({ phase: 'exited' })], busy: new Map([[A, 'drain']]) }, []],
+]
+
+const GANG = { spec: { worldSize: 2, rank: 1 } }
+const PLACE = { network: 'bridge' as const, address: '172.17.0.3', port: 29_400, gatewayPort: 18_080 }
+const PEERS = [0, 1].map((rank) => ({ rank, address: `172.17.0.${rank + 2}`, port: 29_400 }))
+const member = (change: Parameters<typeof aRow>[0] = {}) => aRow({ ...GANG, place: PLACE, ...change })
+const ask = (want: 'run' | 'preempt' | 'stop' | 'kill', peers?: typeof PEERS) => ({ ...aWant(want), ...(peers ? { peers } : {}) })
+const NETWORKS: Case[] = [
+  ['its sandbox went before the start', { desired: [aWant('run')], rows: [aRow({ phase: 'created', containerId: `id-${A}` })], containers: [aContainer('created')], sandboxes: [] }, ['recreate']],
+  ['its sandbox has ended before the start', { desired: [aWant('run')], rows: [aRow({ phase: 'created', containerId: `id-${A}` })], containers: [aContainer('created')], sandboxes: [aSandbox(A, { running: false })] }, ['recreate']],
+  ['a run goes on without its sandbox', { ...attached, desired: [aWant('run')], rows: [aRow({ phase: 'started', containerId: `id-${A}` })], containers: [aContainer('running')], sandboxes: [] }, []],
+  ['a sandbox that nothing uses', { sandboxes: [aSandbox()] }, ['sweep']],
+  ['being swept', { sandboxes: [aSandbox()], busy: new Map([[aSandbox().name, 'sweep']]) }, []],
+  ['of a row that has no container yet', { rows: [aRow()], sandboxes: [aSandbox()] }, []],
+  ['of a container whose row is lost', { containers: [aContainer('running')], sandboxes: [aSandbox()] }, []],
+  ['the spare one is left alone', { sandboxes: [aSandbox(A, { name: SPARE })] }, []],
+  ['a gang: image first', { desired: [ask('run')], rows: [aRow(GANG)] }, ['ensure-image']],
+  ['a gang: then the checkpoint', { ...ready, desired: [ask('run')], rows: [aRow({ spec: { ...GANG.spec, restore: RESTORE } })] }, ['restore']],
+  ['a gang: then its place', { ...ready, desired: [ask('run')], rows: [aRow(GANG)] }, ['rendezvous']],
+  ['a gang: nobody starts before all have their places', { ...ready, desired: [ask('run')], rows: [member()] }, []],
+  ['a gang: a rank is missing', { ...ready, desired: [ask('run', PEERS.slice(1))], rows: [member()] }, []],
+  ['a gang: a rank is named twice', { ...ready, desired: [ask('run', [PEERS[1], PEERS[1]] as typeof PEERS)], rows: [member()] }, []],
+  ['a gang: all are known', { ...ready, desired: [ask('run', PEERS)], rows: [member()] }, ['create']],
+  ['a gang: stopped while it waits', { ...ready, desired: [ask('stop')], rows: [member()] }, ['abandon']],
+  ['a gang: preempted while it waits', { ...ready, desired: [ask('preempt')], rows: [member()] }, ['abandon']],
+  ['a gang: killed while it chooses', { ...ready, desired: [ask('kill')], rows: [aRow(GANG)], busy: new Map([[A, 'rendezvous']]) }, ['interrupt']],
+  ['a gang on the host needs no sandbox', { ...ready, desired: [ask('run', PEERS)], rows: [member({ phase: 'created', containerId: `id-${A}`, place: { ...PLACE, network: 'host' } })], containers: [aContainer('created', A, { name: containerName(member().spec) })], sandboxes: [] }, ['start']],
 ]
 
 const EPOCHS: Case[] = [
@@ -74,7 +102,7 @@ const LIVE: Case[] = [
   ['discarded and gone: rest', { desired: [aWant('discard')] }, []],
 ]
 
-describe.each([['launch', LAUNCH], ['epochs and strangers', EPOCHS], ['live', LIVE], ['retiring', RETIRING.map(([name, world, kinds]): Case => [name, { retiring: true, ...world }, kinds])]] as const)('%s', (_group, cases) => {
+describe.each([['launch', LAUNCH], ['networks and gangs', NETWORKS], ['epochs and strangers', EPOCHS], ['live', LIVE], ['retiring', RETIRING.map(([name, world, kinds]): Case => [name, { retiring: true, ...world }, kinds])]] as const)('%s', (_group, cases) => {
   test.each(cases)('%s', (_name, world, kinds) => {
     const steps = plan(aWorld(world))
     expect(steps.map((step) => step.kind)).toEqual(kinds)

@@ -3,7 +3,9 @@ import { parseAllocationId } from '../../protocol/words/ids.ts'
 import { containerName, isContainerNameOf } from './container-name.ts'
 import { planLaunch } from './plan-launch.ts'
 import { planLive } from './plan-live.ts'
+import { planSweep } from './plan-sweep.ts'
 import type { AllocationRow } from './row.ts'
+import { sandboxName } from './sandbox-name.ts'
 import type { Step, StepKind } from './steps.ts'
 import type { ObservedContainer, Subject, World } from './world.ts'
 
@@ -20,7 +22,7 @@ export function plan(world: World): Step[] {
     if ((step.kind === 'create' || step.kind === 'start') && subject.row) subject.row.spec.slots.forEach((slot) => claims.add(slot))
     steps.push(step)
   }
-  return steps
+  return [...steps, ...planSweep(world)]
 }
 
 function planOne(subject: Subject, world: World, claims: ReadonlySet<string>): Step | null {
@@ -44,7 +46,7 @@ function planOne(subject: Subject, world: World, claims: ReadonlySet<string>): S
   }
 }
 
-const LAUNCHING: readonly StepKind[] = ['accept', 'adopt', 'ensure-image', 'restore', 'create']
+const LAUNCHING: readonly StepKind[] = ['accept', 'adopt', 'ensure-image', 'restore', 'rendezvous', 'create']
 
 function planInterrupt(alloc: string, want: Desired | null, underWay: StepKind): Step | null {
   if (want === null || want.want === 'run') return null
@@ -56,7 +58,9 @@ function planInterrupt(alloc: string, want: Desired | null, underWay: StepKind):
 function planDiscard({ alloc, row }: Subject, want: Desired, world: World): Step | null {
   const containerIds = world.containers.filter((container) => container.alloc === alloc).map((container) => container.id)
   if (row === null && containerIds.length === 0) return null
-  return { kind: 'discard', alloc, containerIds, reason: want.reason ?? 'sealed' }
+  const name = row === null ? null : sandboxName(row.spec)
+  const sandboxIds = world.sandboxes.filter((sandbox) => sandbox.name === name).map((sandbox) => sandbox.id)
+  return { kind: 'discard', alloc, containerIds, sandboxIds, reason: want.reason ?? 'sealed' }
 }
 
 /** Wanted, but not in the journal: new, or the journal was lost, or it must never start here again (I3). */

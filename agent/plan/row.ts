@@ -8,4 +8,15 @@ export interface AllocationRow {
   containerId: string | null
   preemptAt: number | null
   stopAt: number | null
+  /** of a gang; absent until it is chosen */
+  place?: Place
+}
+
+/** Where a member of a gang is reached by the others, and which network its container gets. Told to the master once. */
+export interface Place {
+  network: 'host' | 'bridge'
+  address: string
+  port: number
+  /** of its gateway, on 127.0.0.1 as the run sees it */
+  gatewayPort: number
 }

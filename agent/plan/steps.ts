@@ -1,3 +1,4 @@
+import type { Peer } from '../../protocol/wire/heartbeat.ts'
 import type { ExitKind } from '../../protocol/words/failures.ts'
 
 /**
@@ -13,7 +14,11 @@ export type Step =
   | { kind: 'adopt'; alloc: string; epoch: number; specDigest: string; containerId: string; phase: 'restored' | 'started'; reason: string }
   | { kind: 'ensure-image'; alloc: string; reason: string }
   | { kind: 'restore'; alloc: string; reason: string }
-  | { kind: 'create'; alloc: string; reason: string }
+  /** of a gang: choose where this member is reached, and tell the master */
+  | { kind: 'rendezvous'; alloc: string; reason: string }
+  | { kind: 'create'; alloc: string; peers?: readonly Peer[]; reason: string }
+  /** the network that the container was made for is gone before its start: it is made again */
+  | { kind: 'recreate'; alloc: string; reason: string }
   | { kind: 'start'; alloc: string; reason: string }
   /** Docker says it runs, the journal does not yet */
   | { kind: 'record-started'; alloc: string; containerId: string; reason: string }
@@ -28,8 +33,10 @@ export type Step =
   /** ended before a container ran */
   | { kind: 'abandon'; alloc: string; exit: ExitKind; reason: string }
   | { kind: 'drain'; alloc: string; reason: string }
-  /** remove container, files and journal row */
-  | { kind: 'discard'; alloc: string; containerIds: readonly string[]; reason: string }
+  /** remove container, sandbox, files and journal row */
+  | { kind: 'discard'; alloc: string; containerIds: readonly string[]; sandboxIds: readonly string[]; reason: string }
+  /** a sandbox that belongs to nothing; `alloc` is its name, there being no allocation */
+  | { kind: 'sweep'; alloc: string; sandboxId: string; reason: string }
   /** abort the step under way: what was wanted has changed */
   | { kind: 'interrupt'; alloc: string; reason: string }
 

@@ -3,10 +3,12 @@ import type { AllocationSpec } from '../../protocol/wire/spec.ts'
 import { parseAllocationId } from '../../protocol/words/ids.ts'
 import { containerName } from './container-name.ts'
 import type { AllocationRow } from './row.ts'
-import type { ObservedContainer, World } from './world.ts'
+import { sandboxNameOf } from './sandbox-name.ts'
+import type { ObservedContainer, ObservedSandbox, World } from './world.ts'
 
 /** Builders for tests: whole values with the one thing that matters changed. */
 export const DIGEST = 'd'.repeat(64)
+export const SPARE = 'drover-a1.c1.net-spare'
 
 export function aSpec(change: Partial<AllocationSpec> = {}): AllocationSpec {
   return {
@@ -32,10 +34,15 @@ export function aContainer(status: ObservedContainer['status'], alloc = 'trial-1
   return { id: `id-${alloc}`, name: containerName({ alloc, rank: 0, worldSize: 1, clusterId: 'c1' }), alloc, status, slots: ['cpu-0'], ...change }
 }
 
+export function aSandbox(alloc = 'trial-1.1', change: Partial<ObservedSandbox> = {}): ObservedSandbox {
+  return { id: `net-${alloc}`, name: sandboxNameOf(aContainer('created', alloc).name), running: true, ...change }
+}
+
 export function aWant(want: Desired['want'], alloc = 'trial-1.1'): Desired {
   return want === 'discard' ? { alloc, want } : { alloc, want, spec: DIGEST }
 }
 
+/** What was created has its sandbox, unless `change` says otherwise. */
 export function aWorld(change: Partial<World> = {}): World {
   const rows = change.rows ?? []
   const highestEpoch = new Map<string, number>()
@@ -43,5 +50,6 @@ export function aWorld(change: Partial<World> = {}): World {
     const id = parseAllocationId(alloc)
     if (id !== null) highestEpoch.set(id.task, Math.max(id.epoch, highestEpoch.get(id.task) ?? 0))
   }
-  return { now: 1_000_000, desired: [], retiring: false, rows, containers: [], busy: new Map(), attached: new Set(), imageReady: new Set(), refused: new Set(), highestEpoch, ...change }
+  const sandboxes = rows.filter((row) => row.phase === 'created').map((row) => aSandbox(row.alloc))
+  return { now: 1_000_000, desired: [], retiring: false, rows, containers: [], sandboxes, spareSandbox: SPARE, busy: new Map(), attached: new Set(), imageReady: new Set(), refused: new Set(), highestEpoch, ...change }
 }

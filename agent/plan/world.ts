@@ -14,6 +14,13 @@ export interface ObservedContainer {
   slots: readonly string[]
 }
 
+/** A network sandbox of this agent, as Docker lists it; by its name one knows whose it is (`sandbox-name.ts`). */
+export interface ObservedSandbox {
+  id: string
+  name: string
+  running: boolean
+}
+
 /**
  * All that a plan is made from. Containers were listed after the rows were read, so that a row is never newer than
  * the list: a missing container is then a fact. An allocation whose row may be changing is in `busy`.
@@ -26,6 +33,10 @@ export interface World {
   retiring: boolean
   rows: readonly AllocationRow[]
   containers: readonly ObservedContainer[]
+  /** listed in the same call */
+  sandboxes: readonly ObservedSandbox[]
+  /** name of the one that is ready for the next run: never swept */
+  spareSandbox: string
   /** the step under way, by allocation: one at a time */
   busy: ReadonlyMap<string, StepKind>
   /** the attendant is at work for these, in this life of the process */

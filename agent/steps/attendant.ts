@@ -1,4 +1,5 @@
 import type { AllocationSpec } from '../../protocol/wire/spec.ts'
+import type { GatewayPlace } from '../gateway/open-gateway.ts'
 
 /**
  * The side work of one allocation while its container lives and drains: gateway, log shipping, metrics file,
@@ -7,6 +8,11 @@ import type { AllocationSpec } from '../../protocol/wire/spec.ts'
 export interface Attendant {
   /** Brings the checkpoint of `spec.restore` into `paths.restored`, verified; falls to the previous one is the master's work. */
   restore(spec: AllocationSpec, paths: AllocationPaths, signal: AbortSignal): Promise<RestoreResult>
+  /**
+   * Opens the gateway before the container starts, so that the first call of its entrypoint finds it. Idempotent per
+   * allocation. Resolves also where the port was not to be had: then the task log says so.
+   */
+  serve(opening: { spec: AllocationSpec; paths: AllocationPaths; place: GatewayPlace }): Promise<void>
   /** Begins, or after a restart of the agent takes up again, the side work. Idempotent per allocation. */
   attach(running: RunningContainer): void
   /** Creates the preemption file and answers waiting preemption polls. Idempotent. */
@@ -35,11 +41,11 @@ export interface RunningContainer {
   spec: AllocationSpec
   paths: AllocationPaths
   containerId: string
-  /** of the container's first process, for its network namespace */
-  pid: number
+  /** for the gateway, where it is not open since before the start */
+  place: GatewayPlace
   /** Docker's json-file */
   logPath: string
 }
 
-export type ExitedContainer = Omit<RunningContainer, 'pid'>
+export type ExitedContainer = Omit<RunningContainer, 'place'>
 export type RestoreResult = { ok: true; bytes: number } | { ok: false; transient: boolean; error: string }

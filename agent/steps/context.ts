@@ -4,19 +4,25 @@ import type { Slot } from '../../protocol/wire/heartbeat.ts'
 import type { Docker } from '../docker/door.ts'
 import type { Journal, JournalAllocation } from '../journal/door.ts'
 import type { Attendant } from './attendant.ts'
+import type { Places } from './places.ts'
+import type { Sandboxes } from './sandboxes.ts'
 
 /** What every executor works with; built once in compose. The sets live as long as the process. */
 export interface StepContext {
   journal: Journal
   docker: Docker
   attendant: Attendant
+  sandboxes: Sandboxes
+  places: Places
   blobs: Blobs
   agentId: string
   clusterId: string
   stateDir: string
   slots: () => readonly Slot[]
-  /** image known to be present */
+  /** allocations whose image is known to be present */
   imageReady: Set<string>
+  /** names of images seen here in this life of the process; a create that finds one missing takes it out */
+  imagesSeen: Set<string>
   /** the attendant is at work */
   attached: Set<string>
   /** answered for without a row (kept in the journal's meta) */

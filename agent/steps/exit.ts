@@ -54,6 +54,7 @@ export function failLaunch(context: StepContext, row: JournalAllocation, exit: E
     tx.append({ kind: 'drained', alloc: row.alloc, t: context.clock.wallMs() })
   })
   context.log.warn({ alloc: row.alloc, exit, text }, 'allocation ended before its container ran')
+  context.sandboxes.free()
 }
 
 /**

@@ -15,6 +15,7 @@ export async function ensureImage(context: StepContext, step: StepOf<'ensure-ima
   try {
     if (forcePull || !(await context.docker.imagePresent(image))) await pull(context, step.alloc, image, signal)
     context.imageReady.add(step.alloc)
+    context.imagesSeen.add(image)
   } catch (error) {
     const text = finalText(error, image, forcePull)
     if (text === null) throw error

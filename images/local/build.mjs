@@ -1,4 +1,5 @@
-// Builds the binaries to plain JavaScript: dist/<name>.mjs with a source map, the master with chunks beside it. Run: node images/local/build.mjs [name...]
+// Builds the binaries to plain JavaScript: dist/<name>.mjs with a source map, master and agent with chunks beside it.
+// Run: node images/local/build.mjs [name...]
 import { existsSync, globSync } from 'node:fs'
 import { chmod, mkdir, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
@@ -22,7 +23,7 @@ const BANNER = [
 
 /**
  * Builds the named binaries, all by default. An entry that does not exist is skipped with a printed reason.
- * Returns the files written. `outDir` defaults to dist/ of the repository.
+ * Returns the programs written; each needs its chunks, dist/<name>-*.mjs. `outDir` defaults to dist/ of the repository.
  */
 export async function build({ names = ENTRIES.map(({ name }) => name), outDir = join(ROOT, 'dist'), print = console.log } = {}) {
   const unknown = names.filter((name) => !ENTRIES.some((one) => one.name === name))
@@ -41,27 +42,30 @@ export async function build({ names = ENTRIES.map(({ name }) => name), outDir = 
   return written
 }
 
-// dockerode loads these at import, for Docker over SSH and for BuildKit sessions; nothing of ours calls them, and they cost
-// an idle agent 10 MB.
+// dockerode loads these at import, for Docker over SSH, for BuildKit sessions and for builds from a directory; nothing of
+// ours calls them, and they cost an idle agent 12 MB.
 const withoutUnused = {
   name: 'without-unused',
   setup(build) {
-    build.onResolve({ filter: /^(ssh2|@grpc\/grpc-js|@grpc\/proto-loader)$/ }, ({ path }) => ({ path, namespace: 'unused' }))
+    build.onResolve({ filter: /^(ssh2|protobufjs|tar-fs|@grpc\/grpc-js|@grpc\/proto-loader)$/ }, ({ path }) => ({ path, namespace: 'unused' }))
     build.onLoad({ filter: /.*/, namespace: 'unused' }, () => ({ contents: 'module.exports = {}' }))
   },
 }
 
-// What the master loads only where it is needed is a file of its own: an idle master without EC2 pays nothing for it. Of
-// that client the ES modules are taken, from which esbuild leaves out the hundreds of commands that nobody calls (60 MB).
+// What is loaded only where it is needed is a file of its own: an idle process that never uses it pays nothing for it. Of
+// the EC2 client the ES modules are taken, from which esbuild leaves out the hundreds of commands that nobody calls (60 MB).
 const CHUNKED = {
   splitting: true,
+  // V8 keeps the text of what it has loaded; names stay, for stack traces
+  minifyWhitespace: true,
+  minifySyntax: true,
   alias: { '@aws-sdk/client-ec2': join(ROOT, 'node_modules/@aws-sdk/client-ec2/dist-es/index.js') },
 }
 
 async function bundleOne(bundle, entry, outfile) {
   const name = basename(outfile, '.mjs')
   const outdir = dirname(outfile)
-  const chunked = name === 'drover-master'
+  const chunked = name !== 'drover'
   if (chunked) for (const old of globSync(`${name}-*-*.mjs*`, { cwd: outdir })) await rm(join(outdir, old))
   await bundle({
     absWorkingDir: ROOT,
@@ -74,7 +78,6 @@ async function bundleOne(bundle, entry, outfile) {
     platform: 'node',
     target: 'node24',
     format: 'esm',
-    minify: false,
     sourcemap: 'linked',
     legalComments: 'linked',
     banner: { js: BANNER },

@@ -50,9 +50,13 @@ export async function answersPing(dockerHost: string): Promise<boolean> {
   return (await callDocker(dockerHost, { method: 'GET', path: '/_ping' })).status === 200
 }
 
-/** Removes the containers that carry the agent's label, and only them. */
+/** Removes the containers that carry the agent's label, then the networks that they stood in, and only them. */
 export async function removeContainers(dockerHost: string, agentId: string): Promise<void> {
-  const query = { all: '1', filters: JSON.stringify({ label: [`drover.agent=${agentId}`] }) }
+  for (const label of [`drover.agent=${agentId}`, `drover.sandbox=${agentId}`]) await removeLabelled(dockerHost, label)
+}
+
+async function removeLabelled(dockerHost: string, label: string): Promise<void> {
+  const query = { all: '1', filters: JSON.stringify({ label: [label] }) }
   const list = await callDocker(dockerHost, { method: 'GET', path: '/containers/json', query })
   if (list.status !== 200) throw new Error(`the Docker Engine did not list its containers: ${list.status} ${list.body.slice(0, 200)}`)
   for (const { Id } of JSON.parse(list.body) as { Id: string }[]) {

@@ -58,6 +58,8 @@ export function agentPart(herd: Herd, settings: Settings, agentId: string): Part
       const env = {
         ...process.env, DROVER_MASTER_URL: `https://127.0.0.1:${settings.ports.agents}`, DROVER_JOIN_TOKEN: joinToken, DROVER_AGENT_ID: agentId,
         DROVER_STATE_DIR: join(settings.stateDir, 'agent'), DOCKER_HOST: settings.dockerHost, DROVER_CPU_SLOTS: process.env['DROVER_CPU_SLOTS'] ?? '1',
+        // as the unit of a machine image sets it: an arena for each thread costs an idle agent 5 MB
+        MALLOC_ARENA_MAX: '1',
       }
       const child = herd.begin({ name: 'agent', command: process.execPath, args: [join(DIST, 'drover-agent.mjs')], env, logFile })
       // logged in once; again where the master is away for a moment

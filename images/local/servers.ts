@@ -11,6 +11,9 @@ import { freePort, ready } from './processes.ts'
 import { phase, say, status, stopSignal } from './session.ts'
 import { SetupError, STATE, TOOLS } from './steps.mjs'
 
+/** also for tests that start one of their own */
+const MOTO = join(TOOLS, 'venv/bin/moto_server')
+
 export type Env = Record<string, string | undefined>
 
 /**
@@ -57,7 +60,7 @@ async function startServers(herd: Herd, dir: string, dataRoot: string, runDir: s
   const aws = await phase('S3, EC2 and STS (moto)', () => startMoto(herd, logFile('moto'), signal))
   return {
     ...process.env,
-    DROVER_TEST_DOCKER: docker, DROVER_TEST_IMAGE: image, DROVER_TEST_TORCH_IMAGE: torchImage, DROVER_TEST_PG: database, DROVER_TEST_PG_BIN: join(home, 'bin'), DROVER_TEST_AWS_ENDPOINT: aws,
+    DROVER_TEST_DOCKER: docker, DROVER_TEST_IMAGE: image, DROVER_TEST_TORCH_IMAGE: torchImage, DROVER_TEST_PG: database, DROVER_TEST_PG_BIN: join(home, 'bin'), DROVER_TEST_AWS_ENDPOINT: aws, DROVER_TEST_MOTO: MOTO,
     DROVER_TEST_NATS_SERVER: process.env['DROVER_LOCAL_NATS'], DROVER_TEST_CHROMIUM: programPath('chromium'), DROVER_TEST_AEMM: process.env['DROVER_TEST_AEMM'] ?? builtMock(),
     AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test', AWS_REGION: 'us-east-1', DOCKER_HOST: docker,
   }
@@ -65,7 +68,7 @@ async function startServers(herd: Herd, dir: string, dataRoot: string, runDir: s
 
 async function startMoto(herd: Herd, logFile: string, signal: AbortSignal): Promise<string> {
   const port = await freePort()
-  const child = herd.begin({ name: 'moto', command: join(TOOLS, 'venv/bin/moto_server'), args: ['-H', '127.0.0.1', '-p', String(port)], env: process.env, logFile })
+  const child = herd.begin({ name: 'moto', command: MOTO, args: ['-H', '127.0.0.1', '-p', String(port)], env: process.env, logFile })
   await ready(child, 60_000, signal, async () => (await fetch(`http://127.0.0.1:${port}/moto-api/`)).ok)
   return `http://127.0.0.1:${port}`
 }

@@ -5,8 +5,9 @@ import { cleanText } from '../store/clean.ts'
 import type { Db } from '../store/db.ts'
 import { addEvents } from '../store/events.ts'
 import { newToken } from '../store/secrets.ts'
+import { refuseByLaunch } from './launch-join.ts'
 
-export type Enrolled = { ok: true; agentToken: string } | { ok: false; status: 401 | 409 | 422; error: string }
+export type Enrolled = { ok: true; agentToken: string } | { ok: false; status: 401 | 409 | 422 | 503; error: string }
 
 /**
  * Makes the agent known, or knows it again by the same key. Another key under a known id is refused: whoever holds a
@@ -14,12 +15,14 @@ export type Enrolled = { ok: true; agentToken: string } | { ok: false; status: 4
  */
 export function enrollAgent(db: Db, request: EnrollRequest, pools: readonly string[]): Promise<Enrolled> {
   return db.transaction().execute(async (tx): Promise<Enrolled> => {
-    const join = await tx.selectFrom('join_tokens').select('hash').where('hash', '=', joinTokenHash(request.joinToken))
+    const join = await tx.selectFrom('join_tokens').select('launch_id').where('hash', '=', joinTokenHash(request.joinToken))
       .where((where) => where.or([where('expires_at', 'is', null), where('expires_at', '>', sql<Date>`now()`)])).executeTakeFirst()
     if (!join) {
       return { ok: false, status: 401, error: 'the join token is not valid here: take a new one from `drover-master join-token`' }
     }
     if (!pools.includes(request.pool)) return { ok: false, status: 422, error: `pool is ${JSON.stringify(request.pool)}, which this cluster does not have: set DROVER_POOL to one of ${pools.join(', ')}` }
+    const refused = join.launch_id === null ? null : await refuseByLaunch(tx, join.launch_id, request)
+    if (refused) return refused
     const fresh = await tx.insertInto('agents').values({
       id: request.agentId, pool: request.pool, hostname: cleanText(request.hostname), public_key: request.publicKey, version: cleanText(request.version), disabled_slots: '[]',
     }).onConflict((conflict) => conflict.column('id').doNothing()).executeTakeFirst()

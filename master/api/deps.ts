@@ -2,14 +2,29 @@ import type { Bucket } from '../../protocol/bucket/door.ts'
 import type { Clock } from '../../protocol/kit/clock.ts'
 import type { Log } from '../../protocol/kit/log.ts'
 import type { CheckpointStorageConfig } from '../../protocol/words/experiment-config.ts'
+import type { LaunchSettings } from '../cloud/door.ts'
+import type { PoolPolicy } from '../scale/pool.ts'
 import type { Commands } from '../store/commands.ts'
 import type { Db } from '../store/db.ts'
+
+export interface PoolSettings {
+  readonly name: string
+  readonly description: string
+  /** how its instances are made; null: agents join by themselves */
+  readonly provider: Provider | null
+}
+
+export interface Provider {
+  readonly policy: Readonly<Omit<PoolPolicy, 'places'>>
+  readonly subnets: readonly string[]
+  readonly settings: LaunchSettings
+}
 
 export interface ApiSettings {
   clusterName: string
   defaultComputePool: string
   defaultAuxPool: string
-  pools: readonly { name: string; description: string }[]
+  pools: readonly PoolSettings[]
   /** host and port it will listen on, shown by master/config */
   listen: string | { readonly host: string; readonly port: number }
   /** built WebUI; null: no WebUI */

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ADMIN_URL, startRig, type Rig } from './test-rig/rig.ts'
 import { seedExperiment } from './test-rig/seed.ts'
+import { seedInstance, seedLaunch } from './test-rig/seed-herd.ts'
 
 if (!ADMIN_URL) console.warn('skipped: DROVER_TEST_PG (an admin URL of Postgres) is not set')
 
@@ -10,7 +11,7 @@ interface Route { method: Method; url: string }
 const OPEN = ['/info', '/health', '/api/v1/master', '/api/v1/auth/login', '/', '/det', '/det/*', '/ui', '/ui/*']
 const NASTY_SEGMENTS = ['0', '-1', '1', '99999999999999999999', 'x', '%00', 'a%00b', '%20', "'", '..%2f..%2fetc', '%F0%9F%92%A9', 'NaN', '1e9', 'a'.repeat(1500), '00000000-0000-0000-0000-000000000000']
 const NASTY_VALUES = ['', '0', '-1', '1', '2147483648', '99999999999999999999', 'x', '%00', 'true', 'null', '[]', "';--", '%F0%9F%92%A9', 'a'.repeat(5000)]
-const QUERY_KEYS = ['limit', 'offset', 'orderBy', 'sortBy', 'sortByAttr', 'sortByMetric', 'states', 'users', 'userIds', 'labels', 'name', 'archived', 'after', 'experimentId', 'trialId', 'trialIds', 'agentId', 'group', 'filter', 'metricType', 'agentIds', 'containerIds', 'rankIds', 'levels', 'timestampBefore', 'timestamp_after', 'searchText', 'format', 'experimentIdFilter.incl', 'experimentIdFilter.gt', 'ticket', 'unknown_thing']
+const QUERY_KEYS = ['limit', 'offset', 'orderBy', 'sortBy', 'sortByAttr', 'sortByMetric', 'states', 'users', 'userIds', 'labels', 'name', 'archived', 'after', 'experimentId', 'trialId', 'trialIds', 'agentId', 'instanceId', 'pool', 'kind', 'state', 'includeGone', 'group', 'filter', 'metricType', 'agentIds', 'containerIds', 'rankIds', 'levels', 'timestampBefore', 'timestamp_after', 'searchText', 'format', 'experimentIdFilter.incl', 'experimentIdFilter.gt', 'ticket', 'unknown_thing']
 const NASTY_BODIES: unknown[] = [
   {}, [], null, 7, 'text', { unknown: 1 }, { config: 7 }, { config: 'x', modelDefinition: 7 }, { config: 'x', contextTgz: 'a' }, { username: {}, password: [] }, { username: 'x'.repeat(100_000) },
   { username: 'a\u0000', password: 'b' }, { password: 'a\u0000' }, { config: '\u0000' }, { 'k\u0000': 1 }, { drain: 'maybe' }, { user: null }, { user: { username: 'a\u0000b' } }, { user: { username: '' } }, { __proto__x: 1 },
@@ -29,6 +30,9 @@ describe.skipIf(!ADMIN_URL)('every route', () => {
   beforeAll(async () => {
     rig = await startRig()
     await seedExperiment(rig.db, { ownerId: rig.userId, state: 'COMPLETED', allocation: 'SEALED' })
+    // ids that the attack guesses
+    await seedLaunch(rig.db, '1')
+    await seedInstance(rig.db, '1', '1')
     routes = routesOf(rig.app.printRoutes({ commonPrefix: false }))
   }, 30_000)
   afterAll(() => rig?.close())
@@ -36,6 +40,8 @@ describe.skipIf(!ADMIN_URL)('every route', () => {
   test('the table is whole', () => {
     expect(routes.length).toBeGreaterThan(50)
     expect(routes).toContainEqual({ method: 'GET', url: '/api/v1/agents/:agent/slots/:slot' })
+    expect(routes).toContainEqual({ method: 'POST', url: '/api/v1/drover/pools/:name/resume' })
+    expect(routes).toContainEqual({ method: 'GET', url: '/api/v1/drover/why/instances/:id' })
   })
 
   test('whoever is not logged in gets 401', async () => {

@@ -14,6 +14,7 @@ import { createExperimentRoute } from './routes/create-experiment.ts'
 import { downloadRoutes } from './routes/downloads.ts'
 import { eventRoutes } from './routes/events.ts'
 import { experimentRoutes } from './routes/experiments.ts'
+import { herdRoutes } from './routes/herd.ts'
 import { liveRoute } from './routes/live.ts'
 import { logRoutes } from './routes/logs.ts'
 import { masterRoutes } from './routes/master.ts'
@@ -21,6 +22,7 @@ import { taskRoutes } from './routes/tasks.ts'
 import { trialRoutes } from './routes/trials.ts'
 import { uiRoutes } from './routes/ui.ts'
 import { userRoutes } from './routes/users.ts'
+import { whyRoutes } from './routes/why.ts'
 
 const BODY_BYTES_MAX = 1024 * 1024
 /** A whole request, a model definition over a slow line included. */
@@ -59,6 +61,8 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
   downloadRoutes(app, deps, stopping.signal)
   agentRoutes(app, deps)
   eventRoutes(app, deps, stopping.signal)
+  herdRoutes(app, deps)
+  whyRoutes(app, deps)
   await uiRoutes(app, deps.settings.webDir)
   return app
 }

@@ -227,6 +227,22 @@ describe.skipIf(!ADMIN_URL)('streams over real sockets', () => {
       expect((await closed)[0]).toBe(1009)
     })
 
+    test('events of one instance, one pool, one kind', async () => {
+      const { socket, got } = await open()
+      const topics = [{ instanceId: 'i-1' }, { pool: 'spot' }, { kind: 'pool-paused' }]
+      for (const [index, topic] of topics.entries()) socket.send(JSON.stringify({ kind: 'subscribe', id: index, topic: { name: 'events', after: 0, ...topic } }))
+      const base = { experiment_id: null, trial_id: null, allocation_id: null, agent_id: null, data: '{}' }
+      await rig.db.insertInto('events').values([
+        { ...base, kind: 'instance-launched', instance_id: 'i-1', pool: 'spot', text: 'a' }, { ...base, kind: 'pool-paused', instance_id: null, pool: 'spot', text: 'b' }, { ...base, kind: 'pool-paused', instance_id: null, pool: 'other', text: 'c' },
+      ]).execute()
+      rig.change()
+      const texts = (id: number) => itemsOf(got, id).map((item) => ('text' in item ? item.text : ''))
+      await vi.waitFor(() => expect([texts(0), texts(1), texts(2)]).toEqual([['a'], ['a', 'b'], ['b', 'c']]))
+      socket.send(JSON.stringify({ kind: 'subscribe', id: 9, topic: { name: 'events', after: 0, pool: '../x' } }))
+      await vi.waitFor(() => expect(got.at(-1)).toMatchObject({ kind: 'error' }))
+      socket.terminate()
+    })
+
     test('a slow client is waited for, in bounded memory, and misses nothing', async () => {
       const seeded = await seedExperiment(rig.db, { ownerId: rig.userId })
       const wide = 'w'.repeat(8_000)

@@ -1,53 +1,31 @@
-import { spawn } from 'node:child_process'
-import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { pack } from 'tar-stream'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { build } from '../../images/local/build.mjs'
-import { startMasterDouble } from './master-double.ts'
+import { buildCli, type CliRig } from './cli-rig.ts'
 import type { MasterDouble } from './master-double.ts'
 
-// The built file is run as a person runs it, against a real HTTP server.
-let built: string
+let cli: CliRig
 let dir: string
 let master: MasterDouble
+const start: CliRig['start'] = (...args) => cli.start(...args)
+const run: CliRig['run'] = (...args) => cli.run(...args)
 const CONFIG = 'name: tidy\nentrypoint: python3 train.py\nsearcher: {name: single, metric: loss}\n'
 const UUID = '0b1c2d3e-0000-4000-8000-000000000001'
 
 beforeAll(async () => {
-  const outDir = await mkdtemp(join(tmpdir(), 'drover-build-'))
-  const [path = ''] = await build({ names: ['drover'], outDir, print: () => undefined })
-  built = path
+  cli = await buildCli(build)
 }, 60_000)
-afterAll(() => rm(join(built, '..'), { recursive: true, force: true }))
+afterAll(() => cli.remove())
 beforeEach(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'drover-cli-'))
-  master = await startMasterDouble()
+  ;({ dir, master } = await cli.begin())
   await writeFile(join(dir, 'c.yaml'), CONFIG)
 })
-afterEach(async () => {
-  await master.stop()
-  await rm(dir, { recursive: true, force: true })
-})
-
-interface Ran { code: number | null; out: string; err: string }
-
-function start(args: readonly string[], env: Record<string, string> = {}): ChildProcess {
-  const inherited = { PATH: process.env['PATH'] ?? '', HOME: dir, XDG_CONFIG_HOME: dir, DROVER_MASTER: master.url, DROVER_USER: 'admin', DROVER_PASS: 'secret' }
-  return spawn(process.execPath, [built, ...args], { cwd: dir, env: { ...inherited, ...env } })
-}
-
-async function run(args: readonly string[], env: Record<string, string> = {}, input = ''): Promise<Ran> {
-  const child = start(args, env)
-  child.stdin?.on('error', () => undefined).end(input)
-  const [out, err] = await Promise.all([child.stdout ? text(child.stdout) : '', child.stderr ? text(child.stderr) : '', once(child, 'close')])
-  return { code: child.exitCode, out, err }
-}
+afterEach(() => cli.end())
 
 describe('what it prints', () => {
   test.each<[string[], string]>([
@@ -95,8 +73,8 @@ a/b.txt  3 B
 model.bin  5 B
 `.replace('FILE     SIZE', 'FILE       SIZE').replace('a/b.txt  3 B', 'a/b.txt    3 B')],
     [['agent', 'list'], `
-ID     STATE    HEARD  POOL     SLOTS  IN USE  VERSION  SINCE
-gpu-1  enabled  ok     default  1      1       0.1.0    2026-01-01 00:00:00
+ID     STATE    HEARD  POOL     TYPE       ZONE        SLOTS  IN USE  VERSION  SINCE
+gpu-1  enabled  ok     default  g5.xlarge  us-east-1a  1      1       0.1.0    2026-01-01 00:00:00
 `],
     [['slot', 'list'], `
 AGENT  SLOT   STATE   TYPE  DEVICE       RUNS
@@ -105,6 +83,7 @@ gpu-1  GPU-a  in use  cuda  NVIDIA A10G  trial-9.1
     [['agent', 'disable', 'gpu-1', '--drain'], '\nagent gpu-1 drains\n'],
     [['experiment', 'pause', '7'], '\nexperiment 7 asked to pause\n'],
     [['why', 'experiment', '7'], '\nwaits for 2 slots in pool default\n'],
+    [['why', '7'], '\nwaits for 2 slots in pool default\n'],
     [['events'], '\n3  2026-01-02 03:04:05  experiment-created  experiment 7  created by admin\n'],
     [['whoami', '-m', 'MASTER'], '\nadmin (administrator) at MASTER\n'],
   ])('%j', async (args, expected) => {

@@ -3,6 +3,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { json as readJson } from 'node:stream/consumers'
 import { hashPassword } from './hash-password.ts'
+import { herdAnswers } from './herd-double.ts'
 import type { Experiment, Trial, TrialLog } from './shapes.ts'
 
 /** For tests: a real HTTP server that speaks the shapes of the API and breaks where it is told to. */
@@ -102,9 +103,10 @@ function lookUp(double: MasterDouble, path: string): unknown {
     '/api/v1/trials/9/checkpoints': { checkpoints },
     '/api/v1/trials/9': { trial },
     [`/api/v1/checkpoints/${UUID}`]: { checkpoint: checkpoints[0] },
-    '/api/v1/agents': { agents: [{ id: 'gpu-1', enabled: true, resourcePools: ['default'], version: '0.1.0', registeredTime: '2026-01-01T00:00:00Z', drover: { status: 'ok' }, slots: { 'GPU-a': { id: 'GPU-a', enabled: true, device: { brand: 'NVIDIA\u001b[31m A10G', type: 'TYPE_CUDA' }, container: { id: 'c1', parent: 'trial-9.1' } } } }] },
+    '/api/v1/agents': { agents: [{ id: 'gpu-1', enabled: true, resourcePools: ['default'], version: '0.1.0', registeredTime: '2026-01-01T00:00:00Z', drover: { status: 'ok', instanceType: 'g5.xlarge', zone: 'us-east-1a' }, slots: { 'GPU-a': { id: 'GPU-a', enabled: true, device: { brand: 'NVIDIA\u001b[31m A10G', type: 'TYPE_CUDA' }, container: { id: 'c1', parent: 'trial-9.1' } } } }] },
     '/api/v1/agents/gpu-1/disable': { agent: { id: 'gpu-1' } },
     '/api/v1/drover/why/experiments/7': { summary: 'waits for 2 slots in pool default', trials: [], events: [] },
+    ...herdAnswers(),
     '/api/v1/drover/events': { events: [{ id: 3, time: '2026-01-02T03:04:05Z', kind: 'experiment-created', experimentId: 7, trialId: null, allocationId: null, agentId: null, text: 'created by admin', data: {} }], cursor: 3 },
     ...Object.fromEntries(['pause', 'activate', 'cancel', 'kill'].map((verb) => [`/api/v1/experiments/7/${verb}`, {}])),
   }

@@ -1,6 +1,5 @@
 import type { Command } from 'commander'
-import { CliError, EXIT } from './fail.ts'
-import { countOf, idOf, leaf, textOption } from './program-leaf.ts'
+import { leaf } from './program-leaf.ts'
 import type { Runner } from './program-leaf.ts'
 
 export function addClusterCommands(program: Command, run: Runner): void {
@@ -24,20 +23,4 @@ export function addClusterCommands(program: Command, run: Runner): void {
   leaf(config.command('check').argument('<file...>'))
     .description('check a configuration; later files lie under the first')
     .action(run(async (invocation, files) => (await import('./commands/check-config.ts')).checkConfig(invocation, files)))
-
-  leaf(program.command('why').argument('<kind>', 'experiment').argument('<id>'))
-    .description('why something is as it is: what it waits for, why it ended')
-    .action(run(async (invocation, [kind, id]) => {
-      if (kind !== 'experiment' && kind !== 'e') throw new CliError(EXIT.usage, `unknown kind ${JSON.stringify(kind)}`, 'write: drover why experiment <id>')
-      return (await import('./commands/show-events.ts')).whyExperiment(invocation, idOf(id, 'experiment'))
-    }))
-  leaf(program.command('events'))
-    .description('what happened in the cluster, with causes')
-    .option('--experiment <id>', 'of this experiment')
-    .option('--after <n>', 'only those after this event id')
-    .option('-f, --follow', 'go on with new ones')
-    .action(run(async (invocation, _, options) => {
-      const experiment = textOption(options['experiment'])
-      return (await import('./commands/show-events.ts')).listEvents(invocation, { experimentId: experiment === undefined ? null : idOf(experiment, 'experiment'), after: countOf(options['after'], '--after', 0), follow: options['follow'] === true })
-    }))
 }

@@ -2,9 +2,9 @@ import { Command } from 'commander'
 import { addCheckpointCommands } from './program-checkpoint.ts'
 import { addClusterCommands } from './program-cluster.ts'
 import { addExperimentCommands } from './program-experiment.ts'
+import { addHerdCommands } from './program-herd.ts'
 import { leaf, runner } from './program-leaf.ts'
 
-/** Of package.json;  keeps them equal. */
 /** Of package.json; a test keeps them equal. */
 export const VERSION = '0.1.0'
 
@@ -36,6 +36,7 @@ export function createProgram(signal: AbortSignal): Command {
   addExperimentCommands(program, run)
   addCheckpointCommands(program, run)
   addClusterCommands(program, run)
+  addHerdCommands(program, run)
   return program
 }
 

@@ -1,4 +1,8 @@
+import type { ApiCost, ApiLaunch } from '../../protocol/wire/api.ts'
+
 /** The parts of the API's answers that the command line reads. Optional is what the API may leave out. */
+export type Cost = ApiCost
+
 export interface Experiment {
   id: number
   name: string
@@ -13,7 +17,7 @@ export interface Experiment {
   description?: string
   labels?: string[]
   checkpointCount?: number
-  drover?: { stateReason?: string; waitReason?: string }
+  drover?: { stateReason?: string; waitReason?: string; cost?: Cost }
 }
 
 export interface MetricsWorkload {
@@ -78,7 +82,7 @@ export interface Agent {
   registeredTime?: string
   addresses?: string[]
   resourcePools?: string[]
-  drover?: { status?: string; hostname?: string; seenAt?: string | null }
+  drover?: { status?: string; hostname?: string; seenAt?: string | null; instanceType?: string | null; zone?: string | null; notice?: string | null; retiring?: string | null }
   slots?: Record<string, Slot>
 }
 
@@ -88,6 +92,11 @@ export interface Why {
   stateReason?: string
   summary?: string
   trials?: { trialId: number; state?: string; stateReason?: string; allocationState?: string | null; waitReason?: string; want?: string; wantReason?: string; exitKind?: string | null; exitText?: string }[]
+  pool?: { name: string; note?: string; paused?: string | null; dry?: { type: string; zone: string; market: string; until: string; code: string; text: string }[] } | null
+  starting?: { id: string | null; state: string; type: string; zone: string; market: string; ageSeconds: number }[]
+  launches?: ApiLaunch[]
+  cost?: Cost
+  cure?: string
   /** newest first */
   events?: { time: string; kind: string; text: string }[]
 }

@@ -9,7 +9,7 @@ import type { Brake } from '../reconcile/loss-world.ts'
 
 /** Keys in the table of alarms: the brake is on; it went off and some are silent since before that. */
 const ON = 'brake'
-const OFF = 'brake-off'
+export const OFF = 'brake-off'
 
 /** The brake as the decider of loss knows it. */
 export async function loadBrake(db: Db | Tx): Promise<Brake> {

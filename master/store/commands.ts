@@ -19,6 +19,10 @@ export interface Commands {
   setArchived(experimentId: number, archived: boolean, by: string): Promise<CommandResult>
   setAgentEnabled(agentId: string, enabled: boolean, drain: boolean, by: string): Promise<CommandResult>
   setSlotEnabled(agentId: string, slotId: string, enabled: boolean, by: string): Promise<CommandResult>
+  /** READY -> RETIRING; refused while it holds live allocations (I8). */
+  retireInstance(instanceId: string, by: string): Promise<CommandResult>
+  /** A pool that Drover paused launches again; a pool that never needed EC2 is not found. */
+  resumePool(name: string, by: string): Promise<CommandResult>
   /** The agents that fell silent together are really gone: those still silent are declared lost. `conflict` while the brake is off. */
   releaseBrake(by: string): Promise<CommandResult>
 }

@@ -10,6 +10,8 @@ export interface NewEvent {
   agentId?: string | null
   instanceId?: string | null
   pool?: string | null
+  /** allocations that it is about: where all are of one experiment, it is that experiment's event too */
+  allocations?: readonly string[]
   /** what happened and why, one sentence for a person */
   text: string
   data?: Record<string, unknown>
@@ -24,9 +26,10 @@ const EVENTS_LOCK = 0x64726576
  */
 export async function addEvents(tx: Tx, events: readonly NewEvent[]): Promise<void> {
   if (events.length === 0) return
-  const rows = events.map((event) => ({
+  const experiments = await Promise.all(events.map((event) => event.experimentId ?? soleExperiment(tx, event.allocations ?? [])))
+  const rows = events.map((event, index) => ({
     kind: event.kind,
-    experiment_id: event.experimentId ?? null,
+    experiment_id: experiments[index] ?? null,
     trial_id: event.trialId ?? null,
     allocation_id: event.allocationId ?? null,
     agent_id: event.agentId ?? null,
@@ -40,4 +43,11 @@ export async function addEvents(tx: Tx, events: readonly NewEvent[]): Promise<vo
     SELECT r.kind, r.experiment_id, r.trial_id, r.allocation_id, r.agent_id, r.instance_id, r.pool, r.text, r.data
     FROM locked CROSS JOIN LATERAL jsonb_to_recordset(CASE WHEN locked.never THEN '[]' ELSE ${toJsonb(rows)}::jsonb END) AS r
       (kind text, experiment_id int, trial_id int, allocation_id text, agent_id text, instance_id text, pool text, text text, data jsonb)`.execute(tx)
+}
+
+/** Null where they are of several, or of none. Asked before the lock is taken. */
+async function soleExperiment(tx: Tx, allocations: readonly string[]): Promise<number | null> {
+  if (allocations.length === 0) return null
+  const { rows } = await sql<{ experiment_id: number | null }>`SELECT DISTINCT k.experiment_id FROM allocations a JOIN tasks k ON k.id = a.task_id WHERE a.id = ANY(${[...allocations]}::text[])`.execute(tx)
+  return rows.length === 1 ? (rows[0]?.experiment_id ?? null) : null
 }

@@ -6,6 +6,8 @@ import type { CommandResult, Commands } from './commands.ts'
 import { experimentMaker, type PoolNames } from './create-experiment.ts'
 import type { Db } from './db.ts'
 import { killTrial, setArchived, WISHES, wishFor } from './experiment-commands.ts'
+import { retireInstance } from './instance-commands.ts'
+import { resumePool } from './pool-commands.ts'
 
 export interface CommandDeps {
   db: Db
@@ -36,5 +38,7 @@ export function makeCommands(deps: CommandDeps): Commands {
     setAgentEnabled: (id, enabled, drain, by) => waking('schedule', setAgentEnabled(db, id, enabled, drain, by)),
     releaseBrake: (by) => waking('loss', releaseBrake(db, by)),
     setSlotEnabled: (id, slot, enabled, by) => waking('schedule', setSlotEnabled(db, id, slot, enabled, by)),
+    retireInstance: (id, by) => waking('scale', retireInstance(db, id, by)),
+    resumePool: (name, by) => waking('scale', resumePool(db, name, by)),
   }
 }

@@ -5,7 +5,8 @@ import type { AddressInfo } from 'node:net'
 import { extname, join, normalize } from 'node:path'
 import { type WebSocket, WebSocketServer } from 'ws'
 import type { LiveEvent, LiveLine, LiveMessage, LiveMetric, LiveRequest } from '../../protocol/wire/live.ts'
-import type { Agent, Checkpoint, Experiment, Trial } from './src/api/shapes.ts'
+import type { Agent, Checkpoint, Experiment, Trial, WhyAnswer } from './src/api/shapes.ts'
+import { launchOf, type StubHerd } from './stub-herd.ts'
 
 /** What the page is served under, as the master does: no script but its own files. */
 const POLICY = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
@@ -13,7 +14,7 @@ const TYPES: Readonly<Record<string, string>> = { '.html': 'text/html; charset=u
 const COOKIE = 'auth=stub-session'
 
 /** What the stub knows; a test changes it and calls `push...`. */
-export interface StubWorld {
+export interface StubWorld extends StubHerd {
   experiments: Experiment[]
   trials: Trial[]
   checkpoints: Checkpoint[]
@@ -24,7 +25,9 @@ export interface StubWorld {
   metrics: LiveMetric[]
   /** path -> bytes, of every checkpoint */
   files: Record<string, string>
-  why: { state: string; stateReason: string; summary: string; trials: { trialId: number; state: string; waitReason: string }[] }
+  why: WhyAnswer
+  /** what `me` says */
+  isAdmin: boolean
 }
 
 interface Follower {
@@ -150,6 +153,7 @@ export class StubMaster {
       response.setHeader('set-cookie', 'auth=; Path=/; HttpOnly; Max-Age=0')
       return json(response, {})
     }
+    if (this.#mend(url.pathname)) return json(response, {})
     const [, id, verb] = /^\/api\/v1\/experiments\/(\d+)\/(pause|activate|cancel|kill)$/.exec(url.pathname) ?? []
     const experiment = this.world.experiments.find((each) => each.id === Number(id))
     if (experiment === undefined) return json(response, { message: `no experiment ${id}` }, 404)
@@ -157,22 +161,40 @@ export class StubMaster {
     return json(response, {})
   }
 
+  /** What an administrator may do about the herd. */
+  #mend(path: string): boolean {
+    const { pools, alarms } = this.world
+    const pool = pools.find((each) => path === `/api/v1/drover/pools/${each.name}/resume`)
+    if (pool) Object.assign(pool, { paused: null, cure: '' })
+    const isRelease = path === '/api/v1/drover/alarms/brake/release'
+    if (isRelease) this.world.alarms = alarms.filter((alarm) => alarm.key !== 'brake')
+    return pool !== undefined || isRelease
+  }
+
   #logIn(text: string, response: ServerResponse): void {
     const { username, password, isHashed } = JSON.parse(text) as { username: string; password: string; isHashed: boolean }
     const expected = createHash('sha512').update('GubPEmmotfiK9TMD6Zdw' + 'correct').digest('hex')
     if (username !== 'ada' || !isHashed || password !== expected) return json(response, { message: 'invalid credentials' }, 401)
     response.setHeader('set-cookie', `${COOKIE}; Path=/; HttpOnly; SameSite=Strict`)
-    return json(response, { token: 'stub-session', user: user() })
+    return json(response, { token: 'stub-session', user: this.#user() })
   }
 
   #read(url: URL): unknown {
     const { world } = this
     const path = url.pathname.replace('/api/v1/', '')
     const id = Number(/\/(\d+)/.exec(path)?.[1])
-    if (path === 'me') return { user: user() }
+    if (path === 'me') return { user: this.#user() }
     if (path === 'experiments') return { experiments: world.experiments, pagination: { total: world.experiments.length, offset: 0, limit: 100 } }
     if (path === 'agents') return { agents: world.agents }
-    if (path === 'resource-pools') return { resourcePools: [{ name: 'default' }, { name: 'spot' }] }
+    if (path === 'drover/pools') return { pools: world.pools }
+    if (path === 'drover/alarms') return { alarms: world.alarms }
+    const [, instanceId, why] = /^(?:drover\/instances\/(i-\w+)|drover\/why\/instances\/(i-\w+))$/.exec(path) ?? []
+    const instance = world.instances.find((each) => each.id === (instanceId ?? why))
+    if (instance) return why ? { summary: `instance ${instance.id} is ${instance.state}`, cure: '', cost: instance.cost, events: [] } : { instance, launch: launchOf(instance), console: 'docker.service failed', events: world.events.filter((each) => each.instanceId === instance.id).reverse() }
+    if (path === 'drover/instances') {
+      const instances = world.instances.filter((each) => each.state !== 'GONE' || url.searchParams.has('includeGone'))
+      return { instances, pagination: { offset: 0, limit: 200, startIndex: 0, endIndex: instances.length, total: instances.length } }
+    }
     if (path === 'drover/events') return { events: world.events.slice(-200).reverse(), cursor: world.events.at(-1)?.id ?? 0 }
     if (path === `drover/why/experiments/${id}`) return world.why
     if (path === `trials/${id}`) return { trial: world.trials.find((trial) => trial.id === id) }
@@ -182,6 +204,10 @@ export class StubMaster {
     if (path === `experiments/${id}/trials`) return { trials: world.trials.filter((trial) => trial.experimentId === id) }
     if (path === `experiments/${id}/checkpoints`) return { checkpoints: world.checkpoints }
     return null
+  }
+
+  #user(): { id: number; username: string; admin: boolean } {
+    return { id: 2, username: 'ada', admin: this.world.isAdmin }
   }
 
   #download(url: URL, response: ServerResponse): boolean {
@@ -203,10 +229,6 @@ export class StubMaster {
     response.setHeader('content-type', TYPES[extname(file)] ?? 'application/octet-stream')
     response.end(await readFile(join(this.#root, file)))
   }
-}
-
-function user(): { id: number; username: string; admin: boolean } {
-  return { id: 2, username: 'ada', admin: false }
 }
 
 function isLoggedIn(request: IncomingMessage): boolean {

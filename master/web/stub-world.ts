@@ -1,5 +1,6 @@
 import type { LiveEvent, LiveLine, LiveMetric } from '../../protocol/wire/live.ts'
 import type { Checkpoint, Experiment } from './src/api/shapes.ts'
+import { makeHerd } from './stub-herd.ts'
 import type { StubWorld } from './stub-master.ts'
 
 /** Sets `window.hacked` wherever it is taken for markup. */
@@ -17,7 +18,7 @@ export function metric(id: number, group: string, steps: number, values: Record<
 }
 
 export function event(id: number, kind: string, text: string, experimentId: number | null = 1): LiveEvent {
-  return { id, time: new Date(START + id * 1000).toISOString(), kind, experimentId, trialId: null, allocationId: experimentId === null ? null : 'trial-1.1', agentId: experimentId === null ? 'gpu-1' : null, text, data: {} }
+  return { id, time: new Date(START + id * 1000).toISOString(), kind, experimentId, trialId: null, allocationId: experimentId === null ? null : 'trial-1.1', agentId: experimentId === null ? 'gpu-1' : null, instanceId: null, pool: null, text, data: {} }
 }
 
 export function experiment(id: number, name: string, state: string, more: Partial<Experiment> = {}): Experiment {
@@ -44,7 +45,7 @@ export function makeWorld(): StubWorld {
     experiments: [
       experiment(3, 'bert-large pretraining', 'STATE_QUEUED', { progress: 0 }),
       experiment(2, 'fashion-mnist baseline', 'STATE_COMPLETED', { progress: 1, bestTrialSearcherMetric: 0.2713, endTime: new Date(START + 600_000).toISOString() }),
-      experiment(1, `resnet ${HOSTILE}`, 'STATE_RUNNING', { bestTrialSearcherMetric: 0.31, checkpointCount: 2, checkpointSize: '34', labels: ['vision', HOSTILE] }),
+      experiment(1, `resnet ${HOSTILE}`, 'STATE_RUNNING', { drover: { cost: { total: 3.61, useful: 2.9, boot: 0.22, idle: 0.08, lost: 0.41 } }, bestTrialSearcherMetric: 0.31, checkpointCount: 2, checkpointSize: '34', labels: ['vision', HOSTILE] }),
     ],
     trials: [{
       id: 1, experimentId: 1, state: 'STATE_RUNNING', startTime: new Date(START).toISOString(), hparams: {}, restarts: 0, totalBatchesProcessed: 400, taskId: 'trial-1',
@@ -61,5 +62,7 @@ export function makeWorld(): StubWorld {
       .flatMap((report, i) => (i % 4 === 3 ? [report, metric(i * 2 + 2, 'validation', report.steps, { validation_loss: 2 * Math.exp(-i / 12) + 0.33, accuracy: 0.96 - Math.exp(-i / 10) })] : [report])),
     files: { 'model/weights.bin': 'weights!!!\n', [HOSTILE_FILE]: 'evil', 'metadata.json': '{}' },
     why: { state: 'STATE_RUNNING', stateReason: '', summary: 'experiment 1 is RUNNING: trial 1 runs on gpu-1', trials: [{ trialId: 1, state: 'STATE_RUNNING', waitReason: '' }] },
+    ...makeHerd(),
+    isAdmin: false,
   }
 }

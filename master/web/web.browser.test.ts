@@ -8,6 +8,7 @@ import { promisify } from 'node:util'
 import { type Browser, chromium, type Download, type Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { StubMaster } from './stub-master.ts'
+import { instance, launchOf } from './stub-herd.ts'
 import { event, experiment, HOSTILE, HOSTILE_FILE, line, makeWorld, metric, UUID } from './stub-world.ts'
 
 const CHROMIUM = process.env['DROVER_TEST_CHROMIUM'] ?? '/usr/bin/chromium'
@@ -76,7 +77,61 @@ describe.skipIf(!present)('the page in a browser', { timeout: 30_000 }, () => {
     await page.getByRole('heading', { name: 'Cluster' }).waitFor()
     expect(await page.locator('[data-agent="gpu-1"] .slot').evaluateAll((slots) => slots.map((slot) => slot.getAttribute('data-slot')))).toEqual(['busy', 'busy', 'free', 'disabled'])
     await page.getByText('gpu-2 has not been heard for 30 s').waitFor()
-    await page.getByText('No agent in this pool.').waitFor()
+    await page.locator('[data-pool="default"]').getByText('Agents join it by themselves').waitFor()
+  })
+
+  it('tells what the herd costs and why it waits, as it changes, and lets an administrator mend it', async () => {
+    stub.world.isAdmin = true
+    stub.world.alarms = [{ key: 'brake', text: `5 agents are silent ${HOSTILE}`, since: new Date(Date.now() - 60_000).toISOString(), cure: 'look at the network, or: drover brake release' }]
+    await open('/cluster')
+    await page.getByTestId('hourly').getByText('$1.80').waitFor()
+    const spot = page.locator('[data-pool="spot"]')
+    await spot.getByTestId('note').getByText('1 allocation waits').waitFor()
+    await spot.getByText('InsufficientInstanceCapacity').waitFor()
+    await spot.locator('[data-waiting="trial-3.1"]').getByRole('link', { name: 'experiment 3' }).waitFor()
+    await page.locator('[data-instance="i-0b0b0b0b0b0b0b002"]').getByText('spot notice: EC2 takes it').waitFor()
+    expect(await page.locator('[data-instance]').count()).toBe(4)
+    await page.locator('[data-instance="i-0d0d0d0d0d0d0d004"]').getByText('unknown').first().waitFor()
+
+    await page.locator('[data-alarm="brake"]').getByRole('button', { name: 'Release the brake' }).click()
+    await page.locator('[data-alarm]').waitFor({ state: 'detached' })
+    await page.locator('[data-pool="big"]').getByRole('button', { name: 'Resume' }).click()
+    await page.locator('[data-pool="big"][data-paused="false"]').waitFor()
+    expect(stub.received.slice(1)).toEqual(['POST /api/v1/drover/alarms/brake/release', 'POST /api/v1/drover/pools/big/resume'])
+
+    stub.world.instances.unshift(instance('i-0f0f0f0f0f0f0f006', 'STARTING', { registeredAt: null }))
+    stub.pushEvents({ ...event(30, 'instance-launched', 'EC2 made i-0f0f0f0f0f0f0f006', null), instanceId: 'i-0f0f0f0f0f0f0f006', pool: 'spot' })
+    await page.locator('[data-instance="i-0f0f0f0f0f0f0f006"]').getByText('Starting').waitFor({ timeout: 5_000 })
+    await page.locator('[data-event="30"]').getByRole('link', { name: 'i-0f0f0f0f0f0f0f006' }).click()
+    await page.getByTestId('instance').getByText('instance i-0f0f0f0f0f0f0f006 is STARTING').waitFor()
+    await page.keyboard.press('Escape')
+    await page.getByRole('switch').click()
+    await page.locator('[data-instance="i-0c0ffee0c0ffee003"]').getByRole('link').first().click()
+    await page.getByTestId('instance').locator('pre').getByText('docker.service failed').waitFor()
+  })
+
+  it('shows a user what only an administrator may do, without the button', async () => {
+    await open('/cluster')
+    await page.locator('[data-pool="big"]').getByText('An administrator can do this: resume.').waitFor()
+    expect(await page.locator('[data-pool="big"]').getByRole('button').count()).toBe(0)
+  })
+
+  it('says at an experiment what EC2 does for it, what to do, and what it cost', async () => {
+    stub.world.why = {
+      ...stub.world.why, summary: 'experiment 1 is QUEUED: it waits', trials: [{ trialId: 1, state: 'STATE_QUEUED', waitReason: 'no free slots' }], launches: [launchOf(instance('i-0a11ce0a11ce0a001', 'STARTING'))], pool: { name: 'spot', note: `next is g5.xlarge ${HOSTILE}`, paused: null, dry: stub.world.pools[1]?.dry ?? [] }, cure: 'raise max_instances',
+      starting: [{ id: 'i-0a11ce0a11ce0a001', launch: 'l-2', state: 'STARTING', type: 'g5.xlarge', zone: 'us-east-1b', market: 'spot', perHour: 0.31, ageSeconds: 84 }],
+    }
+    await open('/experiments/1')
+    const why = page.getByTestId('why')
+    await why.getByText('next is g5.xlarge').waitFor()
+    await why.locator('[data-starting="i-0a11ce0a11ce0a001"]').getByText('for 1 min 24 s').waitFor()
+    await why.getByText('InsufficientInstanceCapacity').waitFor()
+    await why.getByText('raise max_instances').waitFor()
+    expect(await why.getByText('no free slots').count()).toBe(0)
+    await why.getByText('What EC2 was asked for it (1)').click()
+    await why.getByText('us-east-1a, spot: i-0a11ce0a11ce0a001').waitFor()
+    await page.getByTestId('cost').getByText('$3.61').waitFor()
+    await page.getByTestId('cost').getByText('lost $0.41').waitFor()
   })
 
   it('shows a change of state as it happens, and filters', async () => {

@@ -1,4 +1,5 @@
 import Type from 'typebox'
+import { CLOUD_FAILURES, INSTANCE_STATES, type CloudFailure, type InstanceState, type Market, type NoticeKind } from '../words/instances.ts'
 import { ALLOCATION_STATES, type AllocationState } from '../words/states.ts'
 import type { LiveLine} from './live.ts';
 import { LiveEvent, LiveMetric } from './live.ts'
@@ -11,6 +12,9 @@ import { LiveEvent, LiveMetric } from './live.ts'
 const Nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()])
 const Json = Type.Record(Type.String(), Type.Unknown())
 const Int = Type.Integer()
+const OneOf = <T extends string>(words: readonly T[]) => Type.Unsafe<T>(Type.Union(words.map((word) => Type.Literal(word))))
+const Time = Type.String()
+const TimeOrNull = Nullable(Time)
 
 export const ApiError = Type.Object({
   error: Type.Object({ code: Int, reason: Type.String(), error: Type.String() }),
@@ -43,6 +47,12 @@ export type ApiMaster = Type.Static<typeof ApiMaster>
 /** `STATE_` and QUEUED, PULLING, STARTING, RUNNING (these four instead of ACTIVE), PAUSED, STOPPING_..., COMPLETED, CANCELED, ERROR, DELETED. */
 export const ApiRunState = Type.String({ pattern: '^STATE_[A-Z_]+$' })
 
+/** Dollars. null: the price of an instance is not known, so no sum can be true. */
+const Dollars = Nullable(Type.Number())
+/** useful: a run went on and its work was kept; boot: until the agent registered; idle: nothing ran; lost: work that was repeated. */
+export const ApiCost = Type.Object({ total: Dollars, useful: Dollars, boot: Dollars, idle: Dollars, lost: Dollars })
+export type ApiCost = Type.Static<typeof ApiCost>
+
 export const ApiExperiment = Type.Object({
   id: Int, jobId: Type.String(), name: Type.String(), description: Type.String(), notes: Type.String(), labels: Type.Array(Type.String()),
   state: ApiRunState, startTime: Type.String(), endTime: Nullable(Type.String()), duration: Int, archived: Type.Boolean(), parentArchived: Type.Boolean(),
@@ -51,7 +61,12 @@ export const ApiExperiment = Type.Object({
   hyperparameters: Json, forkedFrom: Nullable(Int), checkpointCount: Int, checkpointSize: Type.String(), modelDefinitionSize: Int,
   projectId: Int, projectName: Type.String(), projectOwnerId: Int, workspaceId: Int, workspaceName: Type.String(), unmanaged: Type.Boolean(),
   config: Json, originalConfig: Type.String(),
-  drover: Type.Object({ stateReason: Type.String(), waitReason: Type.String(), priority: Int, slotsPerTrial: Int, maxRestarts: Int, allocationState: Nullable(Type.Unsafe<AllocationState>(Type.Union(ALLOCATION_STATES.map((s) => Type.Literal(s))))) }),
+  drover: Type.Object({
+    /** `waitReason` of one experiment tells of EC2 too; in lists it is the scheduler's */
+    stateReason: Type.String(), waitReason: Type.String(), priority: Int, slotsPerTrial: Int, maxRestarts: Int, allocationState: Nullable(OneOf<AllocationState>(ALLOCATION_STATES)),
+    /** of one experiment; lists leave it out */
+    cost: Type.Optional(ApiCost),
+  }),
 })
 export type ApiExperiment = Type.Static<typeof ApiExperiment>
 
@@ -123,10 +138,15 @@ export const ApiAgent = Type.Object({
   slots: Type.Record(Type.String(), ApiSlot), containers: Type.Record(Type.String(), Container),
   slotStats: Type.Object({ typeStats: Type.Record(Type.String(), DeviceStats), brandStats: Type.Record(Type.String(), DeviceStats) }),
   drover: Type.Object({
-    /** ok: heard of within 30 s; suspect: within 300 s; lost: not; new: never */
+    /** ok: heard of within 30 s; suspect: not; lost: given up, its work goes on elsewhere; new: never heard of */
     status: Type.Union([Type.Literal('ok'), Type.Literal('suspect'), Type.Literal('lost'), Type.Literal('new')]),
     seenAt: Nullable(Type.String()), hostname: Type.String(), cpus: Int, memoryMib: Int, diskFreeMib: Int, docker: Type.String(), driver: Nullable(Type.String()),
-    instanceId: Nullable(Type.String()), instanceType: Nullable(Type.String()), outbox: Int,
+    instanceId: Nullable(Type.String()), instanceType: Nullable(Type.String()), zone: Nullable(Type.String()), market: Nullable(Type.String()), outbox: Int,
+    /** what EC2 said before it takes the machine; no new work begins there */
+    notice: Nullable(Type.String()),
+    /** why its instance goes; null: it stays */
+    retiring: Nullable(Type.String()),
+    lostAt: TimeOrNull,
   }),
 })
 export type ApiAgent = Type.Static<typeof ApiAgent>
@@ -141,6 +161,79 @@ export type ApiTrialLog = Omit<ApiTaskLog, 'taskId' | 'allocationId'> & { trialI
 
 export const ApiCheckpointFiles = Type.Object({ uuid: Type.String(), url: Type.String(), bytes: Type.String(), files: Type.Array(Type.Object({ name: Type.String(), size: Int })) })
 export type ApiCheckpointFiles = Type.Static<typeof ApiCheckpointFiles>
+const MarketWord = OneOf<Market>(['on-demand', 'spot'])
+const AllocationOn = Type.Object({ id: Type.String(), state: OneOf<AllocationState>(ALLOCATION_STATES), slots: Int, experimentId: Nullable(Int), trialId: Nullable(Int) })
+export const ApiInstance = Type.Object({
+  id: Type.String(), launch: Type.String(), pool: Type.String(), type: Type.String(), zone: Type.String(), market: MarketWord, slots: Int,
+  state: OneOf<InstanceState>(INSTANCE_STATES), stateReason: Type.String(), perHour: Dollars, privateIp: Nullable(Type.String()),
+  launchedAt: Time, registeredAt: TimeOrNull, retiringAt: TimeOrNull, terminatingAt: TimeOrNull, goneAt: TimeOrNull,
+  /** since when nothing holds it; null while something does, before it registered and after its end */
+  idleSince: TimeOrNull,
+  /** `until`: when EC2 will take it, as it said */
+  notice: Nullable(Type.Object({ kind: OneOf<NoticeKind>(['spot', 'rebalance']), at: TimeOrNull, until: TimeOrNull })),
+  agent: Nullable(Type.Object({ status: Type.String(), seenAt: TimeOrNull, drained: Type.Boolean() })),
+  /** live ones on it */
+  allocations: Type.Array(AllocationOn),
+  cost: ApiCost,
+})
+export type ApiInstance = Type.Static<typeof ApiInstance>
+export const ApiInstances = Type.Object({ instances: Type.Array(ApiInstance), pagination: ApiPagination })
+export type ApiInstances = Type.Static<typeof ApiInstances>
+
+/** What EC2 said, and what a person can do about it. */
+const Refusal = Type.Object({ kind: OneOf<CloudFailure>(CLOUD_FAILURES), code: Type.String(), text: Type.String(), cure: Type.String() })
+export const ApiLaunch = Type.Object({
+  id: Type.String(), pool: Type.String(), type: Type.String(), zone: Type.String(), market: MarketWord, gang: Type.Boolean(), count: Int, slots: Int, perHour: Dollars,
+  /** those it was decided for, and why */
+  allocations: Type.Array(Type.String()), reason: Type.String(),
+  state: OneOf<'LAUNCHING' | 'DONE' | 'FAILED'>(['LAUNCHING', 'DONE', 'FAILED']), error: Nullable(Refusal),
+  decidedAt: Time, calledAt: TimeOrNull, settledAt: TimeOrNull,
+  instances: Type.Array(Type.String()),
+  /** the next launch of its pool for the same allocations; null: none yet */
+  followedBy: Nullable(Type.Object({ id: Type.String(), type: Type.String(), zone: Type.String(), market: MarketWord, state: Type.String() })),
+})
+export type ApiLaunch = Type.Static<typeof ApiLaunch>
+export const ApiLaunches = Type.Object({ launches: Type.Array(ApiLaunch), pagination: ApiPagination })
+export type ApiLaunches = Type.Static<typeof ApiLaunches>
+/** `zone` empty: every zone */
+export const ApiDryMark = Type.Object({ type: Type.String(), zone: Type.String(), market: MarketWord, until: Time, ...Refusal.properties })
+export type ApiDryMark = Type.Static<typeof ApiDryMark>
+
+export const ApiPool = Type.Object({
+  name: Type.String(), description: Type.String(),
+  /** null: no instances are made for it, agents join by themselves */
+  policy: Nullable(Type.Object({
+    region: Type.String(), instanceTypes: Type.Array(Type.String()), market: Type.String(), spotMaxPrice: Dollars, maxPricePerHour: Dollars, minInstances: Int, maxInstances: Int, maxStartingSeconds: Type.Number(), maxIdleSeconds: Type.Number(),
+  })),
+  /** the one sentence; empty: nothing waits for EC2 */
+  note: Type.String(),
+  /** it launches nothing until a person resumes it */
+  paused: Nullable(Type.Object({ reason: Type.String(), since: TimeOrNull })),
+  /** boots in a row that never registered */
+  strikes: Int,
+  dry: Type.Array(ApiDryMark),
+  /** open launches and instances that may cost money, by state */
+  instances: Type.Record(Type.String(), Int),
+  /** sum of the last; what counts against maxInstances */
+  count: Int,
+  /** dollars an hour of the instances with a known price; `unpriced` are those without */
+  perHour: Type.Number(), unpriced: Int,
+  waiting: Type.Array(Type.Object({ allocation: Type.String(), experimentId: Nullable(Int), trialId: Nullable(Int), slots: Int, since: Time, reason: Type.String() })),
+  /** calls of EC2 without an answer yet */
+  launches: Type.Array(ApiLaunch),
+  lastCallAt: TimeOrNull,
+  /** what a person can do; empty: nothing */
+  cure: Type.String(),
+})
+export type ApiPool = Type.Static<typeof ApiPool>
+export const ApiPools = Type.Object({ pools: Type.Array(ApiPool) })
+export type ApiPools = Type.Static<typeof ApiPools>
+
+export const ApiAlarm = Type.Object({ key: Type.String(), text: Type.String(), since: Time, cure: Type.String() })
+export type ApiAlarm = Type.Static<typeof ApiAlarm>
+export const ApiAlarms = Type.Object({ alarms: Type.Array(ApiAlarm) })
+export type ApiAlarms = Type.Static<typeof ApiAlarms>
+
 export const ApiEvents = Type.Object({ events: Type.Array(LiveEvent), cursor: Int })
 export type ApiEvents = Type.Static<typeof ApiEvents>
 export const ApiMetricRows = Type.Object({ metrics: Type.Array(LiveMetric), cursor: Int })
@@ -154,7 +247,25 @@ export const ApiWhy = Type.Object({
   /** one or two sentences */
   summary: Type.String(),
   trials: Type.Array(Type.Object({ trialId: Int, state: Type.String(), stateReason: Type.String(), allocationId: Nullable(Type.String()), allocationState: Nullable(Type.String()), waitReason: Type.String(), want: Type.String(), wantReason: Type.String(), exitKind: Nullable(Type.String()), exitText: Type.String() })),
+  /** its pool, while something of it waits; null: nothing does */
+  pool: Nullable(Type.Object({ name: Type.String(), note: Type.String(), paused: Nullable(Type.String()), dry: Type.Array(ApiDryMark) })),
+  /** instances that EC2 was asked for, or made, for it and that hold nothing yet; `id` null: EC2 has not answered */
+  starting: Type.Array(Type.Object({ id: Nullable(Type.String()), launch: Type.String(), state: OneOf<InstanceState>(INSTANCE_STATES), type: Type.String(), zone: Type.String(), market: MarketWord, perHour: Dollars, ageSeconds: Type.Number() })),
+  /** what EC2 was asked for it, what it said, what followed; newest first, at most ten */
+  launches: Type.Array(ApiLaunch),
+  cost: ApiCost,
+  /** what a person can do; empty: nothing */
+  cure: Type.String(),
   /** newest first */
   events: Type.Array(LiveEvent),
 })
 export type ApiWhy = Type.Static<typeof ApiWhy>
+
+export const ApiInstanceDetails = Type.Object({ instance: ApiInstance, launch: ApiLaunch, console: Type.String(), events: Type.Array(LiveEvent) })
+export type ApiInstanceDetails = Type.Static<typeof ApiInstanceDetails>
+export const ApiWhyInstance = Type.Object({
+  instanceId: Type.String(), state: OneOf<InstanceState>(INSTANCE_STATES), stateReason: Type.String(),
+  /** why it runs or idles, when it goes, why it went */
+  summary: Type.String(), cure: Type.String(), cost: ApiCost, events: Type.Array(LiveEvent),
+})
+export type ApiWhyInstance = Type.Static<typeof ApiWhyInstance>

@@ -10,8 +10,10 @@ export const LiveSubscribe = Type.Object({
   /** chosen by the client, echoed in each answer */
   id: Type.Integer({ minimum: 0 }),
   topic: Type.Union([
-    /** state changes of everything, or of one experiment */
-    Type.Object({ name: Type.Literal('events'), after: Type.Integer({ minimum: 0 }), experimentId: Type.Optional(Type.Integer()) }),
+    /** what happens to everything, or to one experiment, instance or pool, or of one kind */
+    Type.Object({
+      name: Type.Literal('events'), after: Type.Integer({ minimum: 0 }), experimentId: Type.Optional(Type.Integer()), instanceId: Type.Optional(IdText), pool: Type.Optional(IdText), kind: Type.Optional(Text(64)),
+    }),
     /** lines of a task; the cursor is the line number */
     Type.Object({ name: Type.Literal('logs'), taskId: IdText, after: Type.Integer({ minimum: 0 }) }),
     /** metric reports of a trial; the cursor is the report id */
@@ -24,7 +26,7 @@ export type LiveRequest = Type.Static<typeof LiveRequest>
 
 export const LiveEvent = Type.Object({
   id: Type.Integer(), time: Text(40), kind: Text(64), experimentId: Type.Union([Type.Integer(), Type.Null()]), trialId: Type.Union([Type.Integer(), Type.Null()]),
-  allocationId: Type.Union([Text(80), Type.Null()]), agentId: Type.Union([Text(64), Type.Null()]), text: Type.String(), data: Type.Record(Type.String(), Type.Unknown()),
+  allocationId: Type.Union([Text(80), Type.Null()]), agentId: Type.Union([Text(64), Type.Null()]), instanceId: Type.Union([Text(64), Type.Null()]), pool: Type.Union([Text(64), Type.Null()]), text: Type.String(), data: Type.Record(Type.String(), Type.Unknown()),
 })
 export type LiveEvent = Type.Static<typeof LiveEvent>
 export const LiveLine = Type.Object({

@@ -1,12 +1,13 @@
 import { spawn } from 'node:child_process'
-import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Stack } from '../rig/stack.ts'
+import { cpuMs, residentMb } from './process.ts'
 import type { Row } from './row.ts'
 
 const WINDOW_MS = 10_000
 const RUNS = 5
-const TICKS_PER_SECOND = 100
+/** half a tick of the clock that counts processes' time, ms */
+const HALF_TICK_MS = 5
 
 /** Idle agent and master beside a bare Node process: resident memory in MB, CPU in ms a second. */
 export async function idleRows(stack: Stack): Promise<Row[]> {
@@ -25,20 +26,11 @@ export async function idleRows(stack: Stack): Promise<Row[]> {
   }
   bare.kill()
   // a bare process may use less than one tick in the window: half a tick then stands for it
-  const floor = cpu.bare.map((value) => Math.max(value, (1000 / TICKS_PER_SECOND / 2) / (WINDOW_MS / 1000)))
+  const floor = cpu.bare.map((value) => Math.max(value, HALF_TICK_MS / (WINDOW_MS / 1000)))
   return [
     { name: 'E1 idle memory, agent', unit: 'MB', ours: memory.agent, peer: memory.bare, peerName: 'bare node', goal: { atMost: 1.45 } },
     { name: 'E1 idle CPU, agent', unit: 'ms/s', ours: cpu.agent, peer: floor, peerName: 'bare node', goal: { atMost: 3 } },
     { name: 'idle memory, master', unit: 'MB', ours: memory.master, peer: memory.bare, peerName: 'bare node', goal: { atMost: 3 } },
     { name: 'idle CPU, master', unit: 'ms/s', ours: cpu.master, peer: floor, peerName: 'bare node', goal: { atMost: 10 } },
   ]
-}
-
-function residentMb(pid: number): number {
-  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024
-}
-
-function cpuMs(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /s, '').split(' ')
-  return ((Number(fields[11]) + Number(fields[12])) * 1000) / TICKS_PER_SECOND
 }

@@ -4,6 +4,7 @@ import { contextOf } from '../rig/client.ts'
 import { until } from '../rig/processes.ts'
 import type { Stack } from '../rig/stack.ts'
 import type { Row } from './row.ts'
+import { watchStarts, type Starts } from './starts.ts'
 
 const COUNT = 50
 const IMAGE = process.env['DROVER_TEST_IMAGE'] ?? ''
@@ -32,36 +33,6 @@ export async function startRows(stack: Stack): Promise<Row[]> {
   ]
 }
 
-interface Starts {
-  /** resolves at the next start of a container that `matches` */
-  next(matches: (labels: Record<string, string>) => boolean): Promise<number>
-  stop(): void
-}
-
-async function watchStarts(docker: Docker): Promise<Starts> {
-  const stream = await docker.getEvents({ filters: { type: ['container'], event: ['start'] } })
-  const waiting = new Set<(labels: Record<string, string>, at: number) => void>()
-  let rest = ''
-  stream.on('data', (chunk: Buffer) => {
-    const at = performance.now()
-    const parts = (rest + chunk.toString('utf8')).split('\n')
-    rest = parts.pop() ?? ''
-    for (const part of parts) if (part.trim() !== '') for (const tell of waiting) tell((JSON.parse(part) as { Actor: { Attributes: Record<string, string> } }).Actor.Attributes, at)
-  })
-  return {
-    next: (matches) =>
-      new Promise((resolve) => {
-        const tell = (labels: Record<string, string>, at: number): void => {
-          if (!matches(labels)) return
-          waiting.delete(tell)
-          resolve(at)
-        }
-        waiting.add(tell)
-      }),
-    stop: () => (stream as unknown as { destroy(): void }).destroy(),
-  }
-}
-
 async function viaDrover(stack: Stack, watch: Starts, contextTgz: string): Promise<number> {
   const config = JSON.stringify({ name: 'bench', entrypoint: ['true'], environment: { image: IMAGE }, searcher: { name: 'single', metric: 'loss' }, max_restarts: 0 })
   const started = watch.next((labels) => labels['drover.agent'] !== undefined)
@@ -70,6 +41,8 @@ async function viaDrover(stack: Stack, watch: Starts, contextTgz: string): Promi
   const took = (await started) - from
   await until('the run has ended', 60_000, async () => (await stack.client.get<{ experiment: { state: string } }>(`/api/v1/experiments/${experiment.id}`)).experiment.state === 'STATE_COMPLETED', 20)
   await until('its container is gone', 60_000, async () => stack.docker('ps', '-aq', '--filter', `label=drover.experiment=${experiment.id}`) === '', 20)
+  // nothing of ours may run beside the next contender: the network of the run has gone, and the spare one stands
+  await until('the spare network alone stands', 60_000, async () => /^\S+\.net-spare Up[^\n]*$/.test(stack.docker('ps', '-a', '--filter', `label=drover.sandbox=${stack.agentId}`, '--format', '{{.Names}} {{.Status}}')), 20)
   return took
 }
 

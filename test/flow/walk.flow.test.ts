@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ends, logLines, onlyTrial, stateOf, submit } from '../rig/client.ts'
 import { until } from '../rig/processes.ts'
 import { missingParts, startStack, type Stack } from '../rig/stack.ts'
+import { expectedWeights } from './training/expected-weights.ts'
 
 const missing = missingParts()
 if (missing) process.stderr.write(`flow tests skipped: ${missing}\n`)
@@ -22,19 +23,6 @@ export function training(hyperparameters: Record<string, unknown>, extra: Record
 
 const files = { 'train.py': SCRIPT }
 const run = (hyperparameters: Record<string, unknown>, extra: Record<string, unknown> = {}): Promise<number> => submit(stack.client, training(hyperparameters, extra), files)
-
-/** What the script prints at its end; computed here without Drover. */
-function expectedWeights(steps: number, size = 1000, seed = 7): string {
-  const sha = (data: Buffer): Buffer => createHash('sha256').update(data).digest()
-  let weights: Buffer = Buffer.from(`seed ${seed}`)
-  for (let step = 0; step < steps; step += 1) {
-    let chunk: Buffer = weights.subarray(-32)
-    const blocks: Buffer[] = []
-    for (let have = 0; have < size; have += 32) blocks.push((chunk = sha(Buffer.concat([chunk, Buffer.from(String(step))]))))
-    weights = Buffer.concat([sha(weights), Buffer.concat(blocks).subarray(0, size)])
-  }
-  return sha(weights).toString('hex')
-}
 
 const trainingLines = (lines: string[]): number[] => lines.flatMap((line) => /^line (\d+) of attempt/.exec(line)?.[1] ?? []).map(Number)
 const container = (experiment: number): string => stack.docker('ps', '-q', '--no-trunc', '--filter', `label=drover.experiment=${experiment}`)

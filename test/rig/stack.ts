@@ -11,12 +11,16 @@ export interface Stack {
   dir: string
   url: string
   agentUrl: string
+  /** for any agent */
+  joinToken: string
+  agentId: string
   natsPort: number
   databaseUrl: string
   client: Client
   postgres: Program
   nats: Program
   master: Program
+  /** with `agents: 0` it does nothing */
   agent: Program
   dockerHost: string
   docker(...args: string[]): string
@@ -28,22 +32,50 @@ export interface StackOptions {
   bucket?: string
   env?: Record<string, string>
   cpuSlots?: number
+  /** the master's configuration file, beside what the rig gives it by its environment */
+  yaml?: string
+  /** default 1 */
+  agents?: 0 | 1
 }
 
 const REPO = resolve(import.meta.dirname, '../..')
+const MASTER = join(REPO, 'dist/drover-master.mjs')
+const AGENT = join(REPO, 'dist/drover-agent.mjs')
 export const PASSWORD = 'drover-test-1'
+const NO_PROGRAM: Program = { pid: 0, kill: async () => undefined, start: async () => undefined, running: () => false }
 
 /** Null where a real part is missing; `reason` is printed by the skipping test. */
 export function missingParts(): string | null {
   if (!process.env['DROVER_TEST_DOCKER']) return 'DROVER_TEST_DOCKER is not set: no Docker Engine to test with'
   if (!process.env['DROVER_TEST_NATS_SERVER']) return 'DROVER_TEST_NATS_SERVER is not set: no nats-server to test with'
   if (!process.env['DROVER_TEST_PG_BIN']) return 'DROVER_TEST_PG_BIN is not set: no Postgres binaries to test with'
-  if (!existsSync(join(REPO, 'dist/drover-master.mjs'))) return 'dist/ is not built: npm run build'
+  if (!existsSync(MASTER)) return 'dist/ is not built: npm run build'
   return null
 }
 
+/** Every program that is part of it ends with it, also where a later one does not come up. */
 export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const dir = mkdtempSync(join(tmpdir(), 'drover-flow-'))
+  const started: [program: Program, signal: NodeJS.Signals][] = []
+  const begin = async (program: Promise<Program>, signal: NodeJS.Signals = 'SIGTERM'): Promise<Program> => {
+    const one = await program
+    started.unshift([one, signal])
+    return one
+  }
+  const end = async (): Promise<void> => {
+    for (const [program, signal] of started) await program.kill(signal)
+    if (process.env['DROVER_TEST_KEEP']) process.stderr.write(`kept ${dir}\n`)
+    else rmSync(dir, { recursive: true, force: true })
+  }
+  try {
+    return await beginStack(options, dir, begin, end)
+  } catch (error) {
+    await end()
+    throw error
+  }
+}
+
+async function beginStack(options: StackOptions, dir: string, begin: (program: Promise<Program>, signal?: NodeJS.Signals) => Promise<Program>, end: () => Promise<void>): Promise<Stack> {
   const dockerHost = process.env['DROVER_TEST_DOCKER'] ?? ''
   const [pgPort, natsPort, httpPort, agentPort] = await Promise.all([freePort(), freePort(), freePort(), freePort()])
   const masterDir = join(dir, 'master')
@@ -52,35 +84,33 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     DROVER_LISTEN: `127.0.0.1:${httpPort}`, DROVER_AGENT_LISTEN: `127.0.0.1:${agentPort}`, DROVER_STATE_DIR: masterDir,
     DROVER_DB_URL: `postgres://postgres@127.0.0.1:${pgPort}/postgres`, DROVER_NATS_URL: `nats://127.0.0.1:${natsPort}`,
     DROVER_INITIAL_PASSWORD: PASSWORD, DROVER_BUCKET: options.bucket ?? `file://${dir}/bucket`, DROVER_LOG_LEVEL: 'debug', ...options.env,
+    ...(options.yaml === undefined ? {} : { DROVER_CONFIG: join(dir, 'master.yaml') }),
   }
+  if (options.yaml !== undefined) writeFileSync(join(dir, 'master.yaml'), options.yaml)
   const node = process.execPath
-  const postgres = await startPostgres(dir, pgPort)
-  const conf = execFileSync(node, [join(REPO, 'dist/drover-master.mjs'), 'nats-config', '--state-dir', masterDir, '--listen', `127.0.0.1:${natsPort}`], { env, encoding: 'utf8' })
+  const postgres = await begin(startPostgres(dir, pgPort), 'SIGINT')
+  const conf = execFileSync(node, [MASTER, 'nats-config', '--state-dir', masterDir, '--listen', `127.0.0.1:${natsPort}`], { env, encoding: 'utf8' })
   writeFileSync(join(dir, 'nats.conf'), conf)
-  const nats = await startProgram({ name: 'nats-server', command: process.env['DROVER_TEST_NATS_SERVER'] ?? '', args: ['-c', join(dir, 'nats.conf')], env, logFile: join(dir, 'nats.log'), ready: () => accepts(natsPort) })
+  const nats = await begin(startProgram({ name: 'nats-server', command: process.env['DROVER_TEST_NATS_SERVER'] ?? '', args: ['-c', join(dir, 'nats.conf')], env, logFile: join(dir, 'nats.log'), ready: () => accepts(natsPort) }))
   const url = `http://127.0.0.1:${httpPort}`
-  const master = await startProgram({ name: 'master', command: node, args: [join(REPO, 'dist/drover-master.mjs')], env, logFile: join(dir, 'master.log'), ready: async () => (await fetch(`${url}/health`)).ok })
-  const joinToken = execFileSync(node, [join(REPO, 'dist/drover-master.mjs'), 'join-token', '--state-dir', masterDir], { env, encoding: 'utf8' }).trim()
+  const master = await begin(startProgram({ name: 'master', command: node, args: [MASTER], env, logFile: join(dir, 'master.log'), ready: async () => (await fetch(`${url}/health`)).ok }))
+  const joinToken = execFileSync(node, [MASTER, 'join-token', '--state-dir', masterDir], { env, encoding: 'utf8' }).trim()
   const client = await login(url, 'admin', PASSWORD)
   const agentId = `flow-${natsPort}`
-  const agent = await startProgram({
-    name: 'agent', command: node, args: [join(REPO, 'dist/drover-agent.mjs')], logFile: join(dir, 'agent.log'),
-    env: { ...env, DROVER_STATE_DIR: join(dir, 'agent'), DROVER_MASTER_URL: `https://127.0.0.1:${agentPort}`, DROVER_JOIN_TOKEN: joinToken, DROVER_AGENT_ID: agentId, DROVER_CPU_SLOTS: String(options.cpuSlots ?? 2), DOCKER_HOST: dockerHost },
-    ready: async () => true,
-  })
-  await until('the agent is listed', 30_000, async () => (await client.get<{ agents: { id: string }[] }>('/api/v1/agents')).agents.some((found) => found.id === agentId))
+  const agentUrl = `https://127.0.0.1:${agentPort}`
+  const agentEnv = { ...env, DROVER_STATE_DIR: join(dir, 'agent'), DROVER_MASTER_URL: agentUrl, DROVER_JOIN_TOKEN: joinToken, DROVER_AGENT_ID: agentId, DROVER_CPU_SLOTS: String(options.cpuSlots ?? 2), DOCKER_HOST: dockerHost, MALLOC_ARENA_MAX: '1' }
+  const agent = options.agents === 0 ? NO_PROGRAM : await begin(startProgram({ name: 'agent', command: node, args: [AGENT], logFile: join(dir, 'agent.log'), env: agentEnv, ready: async () => true }))
+  if (options.agents !== 0) await until('the agent is listed', 30_000, async () => (await client.get<{ agents: { id: string }[] }>('/api/v1/agents')).agents.some((found) => found.id === agentId))
   const docker = (...args: string[]): string => execFileSync('docker', args, { env: { PATH: process.env['PATH'], DOCKER_HOST: dockerHost }, encoding: 'utf8' }).trim()
   return {
-    dir, url, agentUrl: `https://127.0.0.1:${agentPort}`, natsPort, databaseUrl: env.DROVER_DB_URL, client, postgres, nats, master, agent, dockerHost, docker,
+    dir, url, agentUrl, joinToken, agentId, natsPort, databaseUrl: env.DROVER_DB_URL, client, postgres, nats, master, agent, dockerHost, docker,
     async stop() {
       await agent.kill('SIGTERM')
-      await master.kill('SIGTERM')
-      await nats.kill('SIGTERM')
-      await postgres.kill('SIGINT')
-      const left = docker('ps', '-aq', '--filter', `label=drover.agent=${agentId}`).split('\n').filter((id) => id !== '')
-      if (left.length > 0) docker('rm', '-f', ...left)
-      if (process.env['DROVER_TEST_KEEP']) process.stderr.write(`kept ${dir}\n`)
-      else rmSync(dir, { recursive: true, force: true })
+      for (const label of ['drover.agent', 'drover.sandbox']) {
+        const left = docker('ps', '-aq', '--filter', `label=${label}=${agentId}`).split('\n').filter((id) => id !== '')
+        if (left.length > 0) docker('rm', '-f', ...left)
+      }
+      await end()
     },
   }
 }

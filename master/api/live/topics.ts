@@ -29,7 +29,7 @@ export function topicReader(db: Db, { id, topic }: Subscribe): ReadTopic {
   switch (topic.name) {
     case 'events':
       return async (cursor) => {
-        const items = await listEvents(db, { after: cursor, experimentId: topic.experimentId, descending: false, limit: EVENTS_PER_PAGE })
+        const items = await listEvents(db, { after: cursor, experimentId: topic.experimentId, instanceId: topic.instanceId, pool: topic.pool, kind: topic.kind, descending: false, limit: EVENTS_PER_PAGE })
         const next = items.at(-1)?.id ?? cursor
         return { message: items.length === 0 ? null : { kind: 'events', id, cursor: next, items }, cursor: next, more: items.length === EVENTS_PER_PAGE, ended: false }
       }

@@ -1,17 +1,15 @@
 import type { FastifyInstance } from 'fastify'
 import Type from 'typebox'
-import type { ApiEvents, ApiMetricRows, ApiWhy } from '../../../protocol/wire/api.ts'
+import type { ApiEvents, ApiMetricRows } from '../../../protocol/wire/api.ts'
 import { listEvents, listMetrics, listReports, trialEnded, type MetricReportRow } from '../../store/queries/events.ts'
-import { findExperiment, type ExperimentRow } from '../../store/queries/experiments.ts'
-import { listTrials, type TrialRow } from '../../store/queries/trials.ts'
 import type { ApiDeps } from '../deps.ts'
 import { notFound } from '../errors.ts'
 import { sendStream } from '../live/ndjson.ts'
 import { Cursor, Id, IdParams } from '../page.ts'
-import { runState } from '../shapes/states.ts'
 
 const EventsQuery = Type.Object({
-  experimentId: Type.Optional(Id), trialId: Type.Optional(Id), agentId: Type.Optional(Type.String({ maxLength: 64 })), after: Type.Optional(Cursor),
+  experimentId: Type.Optional(Id), trialId: Type.Optional(Id), agentId: Type.Optional(Type.String({ maxLength: 64 })), instanceId: Type.Optional(Type.String({ maxLength: 64 })), pool: Type.Optional(Type.String({ maxLength: 64 })), kind: Type.Optional(Type.String({ maxLength: 64 })),
+  after: Type.Optional(Cursor),
   limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000 })), orderBy: Type.Optional(Type.String({ maxLength: 32 })),
 })
 const MetricsQuery = Type.Object({ after: Type.Optional(Cursor), group: Type.Optional(Type.String({ maxLength: 128 })), limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000 })) })
@@ -37,17 +35,6 @@ export function eventRoutes(app: FastifyInstance, deps: ApiDeps, stopping: Abort
     return { metrics, cursor: metrics.at(-1)?.id ?? query.after ?? 0 }
   })
 
-  app.get<{ Params: { id: number } }>('/api/v1/drover/why/experiments/:id', { config: { container: 'experiment' }, schema: { params: IdParams } }, async (request): Promise<ApiWhy> => {
-    const { id } = request.params
-    const row = await findExperiment(db, id)
-    if (!row) throw notFound('experiment', id)
-    const [{ trials }, events] = await Promise.all([
-      listTrials(db, { experimentId: id, sort: 'ID', descending: true, limit: 100, offset: 0 }),
-      listEvents(db, { experimentId: id, descending: true, limit: 20 }),
-    ])
-    return { experimentId: id, state: runState(row.state, row.allocation_state), stateReason: row.state_reason, summary: summaryOf(row, trials, events[0]?.text), trials: trials.map(whyTrial), events }
-  })
-
   const streams: [path: string, group: string | null][] = [['training_metrics', 'training'], ['validation_metrics', 'validation'], ['trial_metrics', null]]
   for (const [path, group] of streams) {
     app.get<{ Querystring: Type.Static<typeof ReportsQuery> }>(`/api/v1/trials/metrics/${path}`, { schema: { querystring: ReportsQuery } }, (request, reply) =>
@@ -69,20 +56,4 @@ async function* pagesOfReports(deps: Pick<ApiDeps, 'db'>, asked: { trialIds: rea
 function reportShape(row: MetricReportRow): Record<string, unknown> {
   const key = row.group === 'validation' ? 'validation_metrics' : 'avg_metrics'
   return { trialId: row.trial_id, endTime: row.reported_at.toISOString(), metrics: { [key]: row.values }, totalBatches: row.steps, archived: row.archived, id: row.id, trialRunId: row.epoch, group: row.group }
-}
-
-function whyTrial(row: TrialRow): ApiWhy['trials'][number] {
-  const allocation = row.allocation
-  return {
-    trialId: row.id, state: `STATE_${row.state}`, stateReason: row.state_reason, allocationId: allocation?.id ?? null, allocationState: allocation?.state ?? null, waitReason: allocation?.wait_reason ?? '',
-    want: allocation?.want ?? '', wantReason: allocation?.want_reason ?? '', exitKind: allocation?.exit_kind ?? null, exitText: allocation?.exit_text ?? '',
-  }
-}
-
-function summaryOf(row: ExperimentRow, trials: readonly TrialRow[], newest: string | undefined): string {
-  const shown = runState(row.state, row.allocation_state).slice('STATE_'.length)
-  const waits = trials.map((trial) => trial.allocation).find((allocation) => allocation?.state === 'PENDING' && allocation.wait_reason !== '')
-  const failed = trials.map((trial) => trial.allocation).find((allocation) => allocation?.exit_kind && allocation.exit_kind !== 'completed' && allocation.exit_text !== '')
-  const cause = row.state_reason || waits?.wait_reason || trials.find((trial) => trial.state_reason !== '')?.state_reason || (row.state === 'ERROR' ? failed?.exit_text : undefined) || newest
-  return cause ? `experiment ${row.id} is ${shown}: ${cause}` : `experiment ${row.id} is ${shown}`
 }

@@ -2,12 +2,17 @@ import type { FastifyInstance } from 'fastify'
 import Type from 'typebox'
 import type { ApiExperiments } from '../../../protocol/wire/api.ts'
 import type { CommandResult } from '../../store/commands.ts'
+import { experimentCost } from '../../store/queries/cost.ts'
 import { EXPERIMENT_SORTS, findExperiment, findModelDefinition, listExperiments, type ExperimentSort } from '../../store/queries/experiments.ts'
+import { listStarting } from '../../store/queries/herd.ts'
+import { poolNote } from '../../store/queries/pools.ts'
 import { userOf } from '../auth/guard.ts'
 import type { ApiDeps } from '../deps.ts'
 import { ApiFault, notFound } from '../errors.ts'
 import { IdParams, pageOf, PageQuery, paginationOf } from '../page.ts'
 import { experimentShape } from '../shapes/experiment.ts'
+import { splitNote } from '../shapes/cure.ts'
+import { isWaiting, waitText } from '../shapes/why.ts'
 import { storedStates } from '../shapes/states.ts'
 
 const Ids = Type.Array(Type.Integer({ minimum: 0, maximum: 2_147_483_647 }), { maxItems: 1000 })
@@ -41,7 +46,10 @@ export function experimentRoutes(app: FastifyInstance, deps: ApiDeps): void {
   app.get<{ Params: { id: number } }>('/api/v1/experiments/:id', { config: { container: 'experiment' }, schema: { params: IdParams } }, async (request) => {
     const row = await findExperiment(db, request.params.id)
     if (!row) throw notFound('experiment', request.params.id)
-    const experiment = experimentShape(row, settings.checkpointStorage, clock.wallMs())
+    const shape = experimentShape(row, settings.checkpointStorage, clock.wallMs())
+    const waits = isWaiting(row)
+    const [cost, starting, note] = await Promise.all([experimentCost(db, row.id), waits ? listStarting(db, row.id) : [], waits ? poolNote(db, row.resource_pool) : ''])
+    const experiment = { ...shape, drover: { ...shape.drover, waitReason: waitText(row, { note: splitNote(note).note, starting }), cost } }
     const jobState = experiment.state === 'STATE_QUEUED' ? 'STATE_QUEUED' : 'STATE_SCHEDULED'
     return { experiment, config: experiment.config, jobSummary: row.ended_at === null ? { state: jobState, jobsAhead: 0 } : null }
   })

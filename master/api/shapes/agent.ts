@@ -3,9 +3,8 @@ import type { ApiAgent, ApiSlot } from '../../../protocol/wire/api.ts'
 import type { AgentMember, AgentRow } from '../../store/queries/agents.ts'
 import { containerState } from './states.ts'
 
-/** DESIGN section 6: silent for longer than this = SUSPECT, LOST (seconds). */
+/** Silent for longer than this = SUSPECT (seconds). LOST is a decision of the master: see `agents.lost_at`. */
 const SUSPECT_SECONDS = 30
-const LOST_SECONDS = 300
 
 type Container = ApiAgent['containers'][string]
 type DeviceStats = ApiAgent['slotStats']['typeStats'][string]
@@ -19,13 +18,13 @@ export function agentShape(row: AgentRow): ApiAgent {
     version: row.version,
     enabled: row.enabled,
     draining: row.draining,
-    addresses: [],
+    addresses: row.private_ip === null ? [] : [row.private_ip],
     resourcePools: [row.pool],
     slots: Object.fromEntries(shown.map((slot) => [slot.id, slot])),
     containers: Object.fromEntries(row.members.map((member) => [memberContainerId(member), containerShape(row, member)])),
     slotStats: { typeStats: statsBy(shown, (slot) => slot.device.type), brandStats: statsBy(shown, (slot) => slot.device.brand) },
     drover: {
-      status: statusOf(row.silent_seconds),
+      status: agentStatus(row.silent_seconds, row.lost_at),
       seenAt: row.seen_at?.toISOString() ?? null,
       hostname: row.hostname,
       cpus: row.inventory?.cpus ?? 0,
@@ -35,7 +34,12 @@ export function agentShape(row: AgentRow): ApiAgent {
       driver: row.inventory?.driver ?? null,
       instanceId: row.inventory?.instanceId ?? null,
       instanceType: row.inventory?.instanceType ?? null,
+      zone: row.zone,
+      market: row.market,
       outbox: row.outbox,
+      notice: row.notice,
+      retiring: row.retiring,
+      lostAt: row.lost_at?.toISOString() ?? null,
     },
   }
 }
@@ -83,8 +87,8 @@ function statsBy(slots: readonly ApiSlot[], key: (slot: ApiSlot) => string): Rec
   return Object.fromEntries(stats)
 }
 
-function statusOf(silentSeconds: number | null): ApiAgent['drover']['status'] {
+export function agentStatus(silentSeconds: number | null, lostAt: Date | null): ApiAgent['drover']['status'] {
+  if (lostAt !== null) return 'lost'
   if (silentSeconds === null) return 'new'
-  if (silentSeconds > LOST_SECONDS) return 'lost'
   return silentSeconds > SUSPECT_SECONDS ? 'suspect' : 'ok'
 }

@@ -8,13 +8,23 @@ import { BucketError, type Bucket } from '../../../protocol/bucket/door.ts'
 import type { CommandResult, Commands, NewExperiment } from '../../store/commands.ts'
 import { migrate, openDb, type Db } from '../../store/db.ts'
 import { clientHash } from '../auth/password.ts'
-import type { ApiDeps } from '../deps.ts'
+import type { ApiDeps, Provider } from '../deps.ts'
 import { createApi } from '../server.ts'
 import { ensureFirstUsers } from '../users-first.ts'
 import { seedExperiment } from './seed.ts'
 
 export const PASSWORD = 'Drover-Test-1'
 export const ADMIN_URL = process.env['DROVER_TEST_PG']
+
+/** Of pool gpu-big. */
+export const PROVIDER: Provider = {
+  policy: {
+    name: 'gpu-big', region: 'us-east-1', instanceTypes: ['g5.xlarge', 'g5.2xlarge'], market: 'spot-then-on-demand', spotMaxPrice: null, maxPricePerHour: 3, minInstances: 0, maxInstances: 4,
+    maxStartingMs: 20 * 60_000, maxIdleMs: 10 * 60_000, instanceSlots: null, cpuSlotsAllowed: false,
+  },
+  subnets: ['subnet-a'],
+  settings: { imageId: 'ami-1', instanceProfile: 'drover-agent', securityGroups: ['sg-1'], publicIp: false, keyName: null, rootVolumeGib: 200, rootVolumeThroughput: 500, instanceName: 'drover-agent', tags: [{ key: 'team', value: 'vision' }] },
+}
 
 export interface Rig {
   app: FastifyInstance
@@ -63,7 +73,7 @@ export async function startRig(options: { webDir?: string } = {}): Promise<Rig> 
   const deps: ApiDeps = {
     db, commands: recordCommands(db, rig), clusterId: 'cluster-1', bucket: bucketOf(rig.objects), clock, random: () => 0.5, log: recordLog(rig.logged), ready: () => rig.isReady.value,
     settings: {
-      clusterName: 'test', defaultComputePool: 'default', defaultAuxPool: 'default', pools: [{ name: 'default', description: 'the one' }, { name: 'gpu-big', description: '' }], listen: '127.0.0.1:0', webDir: options.webDir ?? null,
+      clusterName: 'test', defaultComputePool: 'default', defaultAuxPool: 'default', pools: [{ name: 'default', description: 'the one', provider: null }, { name: 'gpu-big', description: '', provider: PROVIDER }], listen: '127.0.0.1:0', webDir: options.webDir ?? null,
       checkpointStorage: { type: 's3', bucket: 'bkt', prefix: 'p', endpoint_url: null, access_key: null, secret_key: null, save_experiment_best: 0, save_trial_best: 1, save_trial_latest: 1 },
     },
     feed: { onChange: (listener) => { listeners.add(listener); return () => listeners.delete(listener) } },
@@ -109,7 +119,8 @@ function recordCommands(db: Db, rig: Pick<Rig, 'calls' | 'created' | 'answer'>):
       return seedExperiment(db, { ownerId: input.ownerId, name: input.config.name, state: input.activate ? 'ACTIVE' : 'PAUSED', allocation: input.activate ? 'PENDING' : null, config: input.config })
     },
     activate: record('activate'), pause: record('pause'), cancel: record('cancel'), kill: record('kill'), killTrial: record('killTrial'), setArchived: record('setArchived'),
-    setAgentEnabled: record('setAgentEnabled'), setSlotEnabled: record('setSlotEnabled'), releaseBrake: record('releaseBrake'),
+    setAgentEnabled: record('setAgentEnabled'), setSlotEnabled: record('setSlotEnabled'),
+    retireInstance: record('retireInstance'), resumePool: record('resumePool'), releaseBrake: record('releaseBrake'),
   }
 }
 

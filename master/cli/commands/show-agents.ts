@@ -14,10 +14,10 @@ export async function listAgents(invocation: Invocation): Promise<void> {
   const agents = await fetchAgents(invocation)
   if (invocation.terminal.json) return invocation.terminal.data(agents)
   await invocation.terminal.table(
-    ['ID', 'STATE', 'HEARD', 'POOL', 'SLOTS', 'IN USE', 'VERSION', 'SINCE'],
+    ['ID', 'STATE', 'HEARD', 'POOL', 'TYPE', 'ZONE', 'SLOTS', 'IN USE', 'VERSION', 'SINCE'],
     agents.map((one) => {
       const slots = Object.values(one.slots ?? {})
-      return [one.id, agentWord(one), one.drover?.status ?? '', (one.resourcePools ?? []).join(','), String(slots.length), String(slots.filter(isUsed).length), one.version ?? '', whenText(one.registeredTime)]
+      return [one.id, agentWord(one), one.drover?.status ?? '', (one.resourcePools ?? []).join(','), one.drover?.instanceType ?? '', one.drover?.zone ?? '', String(slots.length), String(slots.filter(isUsed).length), one.version ?? '', whenText(one.registeredTime)]
     }),
   )
 }
@@ -39,7 +39,10 @@ function isUsed(slot: Slot): boolean {
   return slot.container !== null && slot.container !== undefined
 }
 
+/** What EC2 said of its machine comes first: it decides. */
 function agentWord(agent: Agent): string {
+  if (agent.drover?.notice) return `notice: ${agent.drover.notice}`
+  if (agent.drover?.retiring) return 'retiring'
   if (agent.enabled === false) return agent.draining === true ? 'draining' : 'disabled'
   return 'enabled'
 }

@@ -1,4 +1,4 @@
-import { metricsText, shareText, whenText } from '../format.ts'
+import { costText, metricsText, shareText, whenText } from '../format.ts'
 import type { Invocation } from '../invocation.ts'
 import { stateWord } from '../shapes.ts'
 import type { Experiment, Trial } from '../shapes.ts'
@@ -42,6 +42,7 @@ function factsOf(experiment: Experiment): string[][] {
     ['progress', shareText(experiment.progress)],
     ['owner', experiment.username],
     ['pool', experiment.resourcePool ?? ''],
+    ['cost', experiment.drover?.cost && experiment.drover.cost.total !== 0 ? costText(experiment.drover.cost) : ''],
     ['started', whenText(experiment.startTime)],
     ['ended', whenText(experiment.endTime)],
   ]

@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { Inventory } from '../../../protocol/wire/heartbeat.ts'
+import type { Market, NoticeKind } from '../../../protocol/words/instances.ts'
 import type { AllocationState } from '../../../protocol/words/states.ts'
 import type { Db } from '../db.ts'
 
@@ -17,6 +18,14 @@ export interface AgentRow {
   seen_at: Date | null
   /** by the database's clock */
   silent_seconds: number | null
+  /** why its instance goes; null = it stays */
+  retiring: string | null
+  notice: NoticeKind | null
+  lost_at: Date | null
+  /** of its instance; null = it runs on none of ours */
+  private_ip: string | null
+  zone: string | null
+  market: Market | null
   members: AgentMember[]
 }
 
@@ -36,8 +45,9 @@ export interface AgentMember {
 export async function listAgents(db: Db, filter: { id?: string | undefined } = {}): Promise<AgentRow[]> {
   const { rows } = await sql<AgentRow>`
     SELECT g.id, g.pool, g.hostname, g.version, g.inventory, g.enabled, g.draining, g.disabled_slots, g.outbox, g.enrolled_at, g.seen_at,
-      extract(epoch FROM now() - g.seen_at)::float8 AS silent_seconds, coalesce(m.rows, '[]') AS members
-    FROM agents g LEFT JOIN LATERAL (
+      extract(epoch FROM now() - g.seen_at)::float8 AS silent_seconds,
+      g.retiring, g.notice, g.lost_at, i.private_ip, coalesce(i.zone, g.inventory->>'zone') AS zone, i.market, coalesce(m.rows, '[]') AS members
+    FROM agents g LEFT JOIN instances i ON i.id = g.id LEFT JOIN LATERAL (
       SELECT jsonb_agg(jsonb_build_object('allocation_id', m.allocation_id, 'task_id', a.task_id, 'rank', m.rank, 'state', m.state, 'slot_ids', m.slot_ids, 'container_id', m.container_id,
         'experiment_id', k.experiment_id, 'trial_id', t.id) ORDER BY m.allocation_id, m.rank) AS rows
       FROM allocation_members m JOIN allocations a ON a.id = m.allocation_id JOIN tasks k ON k.id = a.task_id LEFT JOIN trials t ON t.task_id = k.id

@@ -10,6 +10,8 @@ interface EventRow {
   trial_id: number | null
   allocation_id: string | null
   agent_id: string | null
+  instance_id: string | null
+  pool: string | null
   text: string
   data: Record<string, unknown>
 }
@@ -18,6 +20,9 @@ export interface EventFilter {
   experimentId?: number | undefined
   trialId?: number | undefined
   agentId?: string | undefined
+  instanceId?: string | undefined
+  pool?: string | undefined
+  kind?: string | undefined
   after?: number | undefined
   descending: boolean
   limit: number
@@ -30,12 +35,16 @@ export async function listEvents(db: Db, filter: EventFilter): Promise<LiveEvent
   // by the experiment as well, for which there is an index
   if (filter.trialId !== undefined) all.push(sql`trial_id = ${filter.trialId} AND experiment_id = (SELECT t.experiment_id FROM trials t WHERE t.id = ${filter.trialId})`)
   if (filter.agentId !== undefined) all.push(sql`agent_id = ${filter.agentId}`)
+  // an instance and its agent have the same id: what the agent did on it belongs to its story
+  if (filter.instanceId !== undefined) all.push(sql`(instance_id = ${filter.instanceId} OR agent_id = ${filter.instanceId})`)
+  if (filter.pool !== undefined) all.push(sql`pool = ${filter.pool}`)
+  if (filter.kind !== undefined) all.push(sql`kind = ${filter.kind}`)
   const direction = filter.descending ? sql`DESC` : sql`ASC`
-  const { rows } = await sql<EventRow>`SELECT id, at, kind, experiment_id, trial_id, allocation_id, agent_id, text, data FROM events
+  const { rows } = await sql<EventRow>`SELECT id, at, kind, experiment_id, trial_id, allocation_id, agent_id, instance_id, pool, text, data FROM events
     WHERE ${sql.join(all, sql` AND `)} ORDER BY id ${direction} LIMIT ${filter.limit}`.execute(db)
   return rows.map((row) => ({
     id: row.id, time: row.at.toISOString(), kind: row.kind, experimentId: row.experiment_id, trialId: row.trial_id,
-    allocationId: row.allocation_id, agentId: row.agent_id, text: row.text, data: row.data,
+    allocationId: row.allocation_id, agentId: row.agent_id, instanceId: row.instance_id, pool: row.pool, text: row.text, data: row.data,
   }))
 }
 

@@ -74,8 +74,12 @@ export async function listExperiments(db: Db, filter: ExperimentFilter): Promise
 }
 
 export async function findExperiment(db: Db, id: number): Promise<ExperimentRow | null> {
-  const { rows } = await sql<ExperimentRow>`SELECT ${columns} FROM experiments e ${joins} WHERE e.id = ${id}`.execute(db)
-  return rows[0] ?? null
+  return (await findExperiments(db, [id])).get(id) ?? null
+}
+
+export async function findExperiments(db: Db, ids: readonly number[]): Promise<Map<number, ExperimentRow>> {
+  const { rows } = await sql<ExperimentRow>`SELECT ${columns} FROM experiments e ${joins} WHERE e.id = ANY(${[...ids]}::int[])`.execute(db)
+  return new Map(rows.map((row) => [row.id, row]))
 }
 
 export async function findModelDefinition(db: Db, experimentId: number): Promise<{ bytes: Buffer | null } | null> {

@@ -1,8 +1,9 @@
 import { keepPreviousData, queryOptions } from '@tanstack/react-query'
+import type { ApiAlarms, ApiInstanceDetails, ApiInstances, ApiPools, ApiWhyInstance } from '../../../../protocol/wire/api.ts'
 import { bareState } from '../words/states.ts'
 import { requestJson } from './http.ts'
 import type {
-  AgentsAnswer, CheckpointFilesAnswer, CheckpointsAnswer, EventsAnswer, ExperimentAnswer, ExperimentsAnswer, ResourcePoolsAnswer, TrialAnswer, TrialsAnswer, User, WhyAnswer,
+  AgentsAnswer, CheckpointFilesAnswer, CheckpointsAnswer, EventsAnswer, ExperimentAnswer, ExperimentsAnswer, TrialAnswer, TrialsAnswer, User, WhyAnswer,
 } from './shapes.ts'
 
 /**
@@ -95,11 +96,44 @@ export function agentsQuery() {
   })
 }
 
+/** Pools with their note, counts and money; instances; alarms. */
 export function poolsQuery() {
   return queryOptions({
-    queryKey: ['agents', 'pools'],
-    queryFn: ({ signal }) => requestJson<ResourcePoolsAnswer>('GET', '/api/v1/resource-pools', { signal }),
-    refetchInterval: SLOW_MS * 3,
+    queryKey: ['herd', 'pools'],
+    queryFn: ({ signal }) => requestJson<ApiPools>('GET', '/api/v1/drover/pools', { signal }),
+    refetchInterval: SLOW_MS,
+  })
+}
+
+export function instancesQuery(includeGone: boolean) {
+  return queryOptions({
+    queryKey: ['herd', 'instances', includeGone],
+    queryFn: ({ signal }) => requestJson<ApiInstances>('GET', `/api/v1/drover/instances?limit=200${includeGone ? '&includeGone=true' : ''}`, { signal }),
+    refetchInterval: SLOW_MS,
+    placeholderData: keepPreviousData,
+  })
+}
+
+/** One instance, with why it is as it is. */
+export function instanceQuery(id: string) {
+  const path = encodeURIComponent(id)
+  return queryOptions({
+    queryKey: ['herd', 'instance', id],
+    queryFn: async ({ signal }) => {
+      const [details, why] = await Promise.all([
+        requestJson<ApiInstanceDetails>('GET', `/api/v1/drover/instances/${path}`, { signal }), requestJson<ApiWhyInstance>('GET', `/api/v1/drover/why/instances/${path}`, { signal }),
+      ])
+      return { ...details, why }
+    },
+    refetchInterval: SLOW_MS,
+  })
+}
+
+export function alarmsQuery() {
+  return queryOptions({
+    queryKey: ['herd', 'alarms'],
+    queryFn: ({ signal }) => requestJson<ApiAlarms>('GET', '/api/v1/drover/alarms', { signal }),
+    refetchInterval: SLOW_MS,
   })
 }
 

@@ -2,6 +2,7 @@
  * The parts of the API's answers that this page reads. Keys are Determined's, an optional one may be absent or null; what
  * is Drover's own stands in an object `drover` beside them.
  */
+import type { ApiCost, ApiWhy } from '../../../../protocol/wire/api.ts'
 import type { LiveEvent } from '../../../../protocol/wire/live.ts'
 
 type Maybe<T> = T | null | undefined
@@ -33,7 +34,7 @@ export interface Experiment {
   checkpointSize?: Maybe<string>
   originalConfig: string
   config: Record<string, unknown>
-  drover?: Maybe<{ stateReason?: string; waitReason?: string; slotsPerTrial?: number }>
+  drover?: Maybe<{ stateReason?: string; waitReason?: string; slotsPerTrial?: number; cost?: ApiCost }>
 }
 
 interface Pagination {
@@ -152,14 +153,14 @@ export interface AgentHost {
   diskFreeMib?: number
   driver?: string | null
   instanceType?: string | null
+  zone?: string | null
+  market?: string | null
+  notice?: string | null
+  retiring?: string | null
 }
 
 export interface AgentsAnswer {
   agents: Agent[]
-}
-
-export interface ResourcePoolsAnswer {
-  resourcePools?: Maybe<{ name: string; description?: Maybe<string>; slotsAvailable?: Maybe<number>; slotsUsed?: Maybe<number>; numAgents?: Maybe<number> }[]>
 }
 
 export interface EventsAnswer {
@@ -174,4 +175,9 @@ export interface WhyAnswer {
   /** one or two sentences */
   summary: string
   trials: { trialId: number; state: string; waitReason: string }[]
+  pool?: Maybe<ApiWhy['pool']>
+  starting?: Maybe<ApiWhy['starting']>
+  launches?: Maybe<ApiWhy['launches']>
+  cost?: Maybe<ApiCost>
+  cure?: Maybe<string>
 }

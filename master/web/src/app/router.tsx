@@ -43,7 +43,12 @@ const trialRoute = createRoute({
   component: TrialRedirect,
 })
 
-const clusterRoute = createRoute({ getParentRoute: () => rootRoute, path: '/cluster', component: Cluster })
+const clusterRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: '/cluster',
+  validateSearch: (search): { instance?: string } => textOf(search, 'instance'),
+  component: Cluster,
+})
 
 const routeTree = rootRoute.addChildren([indexRoute, experimentsRoute, experimentRoute, trialRoute, clusterRoute])
 

@@ -63,6 +63,8 @@ function TrialLink({ trialId, experimentId }: { trialId: number; experimentId: n
 function hostWords(host: AgentHost): string {
   const words = [
     host.instanceType ?? '',
+    host.zone ?? '',
+    host.market ?? '',
     host.cpus ? `${formatCount(host.cpus)} ${host.cpus === 1 ? 'CPU' : 'CPUs'}` : '',
     host.memoryMib ? `${formatBytes(host.memoryMib * 1024 ** 2)} memory` : '',
     host.diskFreeMib ? `${formatBytes(host.diskFreeMib * 1024 ** 2)} disk free` : '',

@@ -74,9 +74,12 @@ interface AgentLook {
 /** How the agent is heard, then what was asked of it. */
 export function agentLook(agent: Agent): AgentLook {
   const status = agent.drover?.status ?? 'ok'
-  if (status === 'lost') return { label: 'Lost', colour: 'red', hint: 'It has not been heard for more than 5 minutes. Check that the machine runs and that drover-agent on it reaches the master.' }
+  if (status === 'lost') return { label: 'Lost', colour: 'red', hint: 'The master has given it up: its work goes on elsewhere. Where it is no EC2 instance, check that the machine runs and that drover-agent on it reaches the master.' }
   if (status === 'suspect') return { label: 'Silent', colour: 'orange', hint: 'Its heartbeat is late. It gets no new work until it is heard again; what runs there goes on.' }
   if (status === 'new') return { label: 'New', colour: 'cyan', hint: 'It has joined and has not been heard yet.' }
+  if (agent.drover?.notice === 'spot') return { label: 'Spot notice', colour: 'red', hint: 'EC2 takes the machine within two minutes. What runs there saves and goes on elsewhere.' }
+  if (agent.drover?.notice) return { label: 'Rebalance notice', colour: 'orange', hint: 'EC2 says that the machine is likely to be taken. It gets no new work.' }
+  if (agent.drover?.retiring) return { label: 'Retiring', colour: 'orange', hint: `It gets no new work, hands over what it holds, then EC2 ends its instance: ${agent.drover.retiring}` }
   if (agent.draining === true) return { label: 'Draining', colour: 'yellow', hint: 'It gets no new work; what runs there goes on.' }
   if (agent.enabled === false) return { label: 'Disabled', colour: 'gray', hint: 'It gets no new work until an administrator enables it.' }
   return { label: 'Ready', colour: 'teal', hint: 'It is heard and takes work.' }

@@ -8,6 +8,8 @@ import { Ago, ProgressCell, StateBadge } from '../app/state-badge.tsx'
 import { useNow } from '../app/use-now.ts'
 import { ExperimentActions } from '../experiments/actions.tsx'
 import { durationOf } from '../experiments/experiments-table.tsx'
+import { CostSplit } from '../herd/cost.tsx'
+import { HerdWords } from '../herd/herd-words.tsx'
 import { formatBytes, formatCount, formatMetric } from '../words/format.ts'
 import { neutralise } from '../words/neutralise.ts'
 import { isTerminalState, lookOf } from '../words/states.ts'
@@ -37,7 +39,8 @@ export function ExperimentHead({ answer, trial }: { answer: ExperimentAnswer; tr
 function Why({ experiment, jobsAhead }: { experiment: Experiment; jobsAhead: number }): ReactNode {
   const why = useQuery(whyQuery(experiment.id))
   const summary = why.data?.summary || why.data?.stateReason || experiment.drover?.stateReason || ''
-  const waits = waitReasons(why.data, experiment).filter((reason) => !summary.includes(reason))
+  // Where the pool tells of EC2, the scheduler's words ("no free slots") say nothing more.
+  const waits = why.data?.pool?.note ? [] : waitReasons(why.data, experiment).filter((reason) => !summary.includes(reason))
   const look = lookOf(experiment.state)
   return (
     <Paper className="panel" px="md" py="sm" style={{ borderLeft: `3px solid var(--mantine-color-${look.colour}-6)` }}>
@@ -46,6 +49,7 @@ function Why({ experiment, jobsAhead }: { experiment: Experiment; jobsAhead: num
         <Stack gap={2} style={{ minWidth: 0 }} data-testid="why">
           <Text size="sm" className="break">{neutralise(summary) || plainReason(experiment)}</Text>
           {waits.map((reason) => <Text key={reason} size="sm" className="break"><b>Waits:</b> {neutralise(reason)}</Text>)}
+          {why.data ? <HerdWords why={why.data} summary={summary} /> : null}
           {jobsAhead > 0 ? <Text size="sm" className="quiet">{formatCount(jobsAhead)} ahead of it in the queue</Text> : null}
           {why.error ? <Text size="xs" className="quiet break">The reason could not be fetched: {why.error.message}</Text> : null}
         </Stack>
@@ -58,7 +62,7 @@ function Why({ experiment, jobsAhead }: { experiment: Experiment; jobsAhead: num
 function waitReasons(why: WhyAnswer | undefined, experiment: Experiment): string[] {
   if (isTerminalState(experiment.state)) return []
   const reasons = why ? why.trials.map((trial) => trial.waitReason) : [experiment.drover?.waitReason ?? '']
-  return [...new Set(reasons)].filter((reason) => reason !== '')
+  return [...new Set(reasons.map((reason) => reason.replace(/^waits: /, '')))].filter((reason) => reason !== '')
 }
 
 /** Where the master gives no reason, what the state means. */
@@ -86,6 +90,7 @@ function Figures({ experiment, trial }: { experiment: Experiment; trial: Trial |
         <Figure label="Pool">{neutralise(experiment.resourcePool ?? '–')}</Figure>
         <Figure label="Owner">{neutralise(experiment.displayName || experiment.username)}</Figure>
         <Figure label="Checkpoints">{formatCount(experiment.checkpointCount ?? 0)}{Number(experiment.checkpointSize ?? 0) > 0 ? `, ${formatBytes(Number(experiment.checkpointSize))}` : ''}</Figure>
+        {experiment.drover?.cost && experiment.drover.cost.total !== 0 ? <Figure label="Cost"><CostSplit cost={experiment.drover.cost} /></Figure> : null}
       </Group>
     </Paper>
   )

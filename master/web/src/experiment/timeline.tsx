@@ -38,7 +38,7 @@ function EventItem({ event, link }: { event: LiveEvent; link: ReactNode }): Reac
       <div style={{ minWidth: 0 }}>
         <Text size="sm" className="break" lh={1.4}>{neutralise(event.text) || neutralise(event.kind)}</Text>
         <Text size="xs" className="quiet break">
-          {link}{link ? ' · ' : ''}{neutralise([event.kind, event.allocationId, event.agentId].filter(Boolean).join(' · '))}
+          {link}{link ? ' · ' : ''}{neutralise([event.kind, event.pool ? `pool ${event.pool}` : '', event.allocationId, event.agentId === event.instanceId ? null : event.agentId].filter(Boolean).join(' · '))}
         </Text>
       </div>
     </li>

@@ -75,14 +75,17 @@ export function joined(before: readonly LiveEvent[], items: readonly LiveEvent[]
 function refresher(queryClient: QueryClient): { note: (items: readonly LiveEvent[]) => void; stop: () => void } {
   const experiments = new Set<number>()
   let agents = false
+  let herd = false
   let timer: ReturnType<typeof setTimeout> | null = null
   const run = (): void => {
     timer = null
     if (experiments.size > 0) void queryClient.invalidateQueries({ queryKey: ['experiments'] })
     for (const id of experiments) void queryClient.invalidateQueries({ queryKey: ['experiment', id] })
     if (agents) void queryClient.invalidateQueries({ queryKey: ['agents'] })
+    if (herd) void queryClient.invalidateQueries({ queryKey: ['herd'] })
     experiments.clear()
     agents = false
+    herd = false
   }
   return {
     note: (items) => {
@@ -90,6 +93,8 @@ function refresher(queryClient: QueryClient): { note: (items: readonly LiveEvent
         if (item.experimentId !== null) experiments.add(item.experimentId)
         // An allocation takes or frees slots.
         if (item.agentId !== null || item.allocationId !== null) agents = true
+        // What waits, what runs and what idles is shown with pools and instances; an alarm names neither.
+        if (item.instanceId || item.pool || item.allocationId !== null || /^(alarm|brake)/.test(item.kind)) herd = true
       }
       timer ??= setTimeout(run, REFRESH_MS)
     },

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { formatAgo, formatBytes, formatDuration, formatMetric, formatShare } from './format.ts'
+import { formatAgo, formatBytes, formatDollars, formatDuration, formatMetric, formatShare } from './format.ts'
 
 describe('formatBytes', () => {
   it.each([
@@ -23,6 +23,12 @@ describe('formatMetric', () => {
   it.each([
     [0, '0'], [0.123456789, '0.12346'], [2.5, '2.5'], [1e-7, '1e-7'], [123456, '123,456'], [12345.678, '12345.68'], [Number.NaN, 'NaN'], [-Infinity, '−∞'],
   ])('%d -> %s', (value, text) => expect(formatMetric(value)).toBe(text))
+})
+
+describe('formatDollars', () => {
+  it.each([
+    [0, '$0.00'], [1.234, '$1.23'], [12345.6, '$12,345.60'], [0.0012345, '$0.0012'], [null, 'unknown'], [Number.NaN, 'unknown'],
+  ])('%d -> %s', (dollars, text) => expect(formatDollars(dollars)).toBe(text))
 })
 
 describe('formatShare', () => {

@@ -60,6 +60,13 @@ export function formatCount(value: number): string {
   return Number.isFinite(value) ? value.toLocaleString('en-US') : '–'
 }
 
+/** Dollars: `$1.23`, `$0.0012` below a cent; an unknown price: `unknown`. */
+export function formatDollars(dollars: number | null): string {
+  if (dollars === null || !Number.isFinite(dollars)) return 'unknown'
+  if (dollars !== 0 && Math.abs(dollars) < 0.01) return `$${dollars.toPrecision(2)}`
+  return `$${dollars.toLocaleString('en-US', { minimumFractionDigits: 2, maximumFractionDigits: 2 })}`
+}
+
 /** Share of one, `0.427` -> `43 %`; never 100 % before it is done. */
 export function formatShare(share: number): string {
   const clamped = Math.min(1, Math.max(0, share))

@@ -53,6 +53,22 @@ export function checkpointLookOf(state: string): StateLook {
   return CHECKPOINT_LOOKS[bareState(state)] ?? lookOf(state)
 }
 
+const INSTANCE_LOOKS: Readonly<Record<string, StateLook>> = {
+  LAUNCHING: { label: 'Asking EC2', colour: 'cyan', moving: true },
+  STARTING: { label: 'Starting', colour: 'cyan', moving: true },
+  READY: { label: 'Idle', colour: 'yellow', moving: false },
+  RETIRING: { label: 'Retiring', colour: 'orange', moving: true },
+  TERMINATING: { label: 'Ending', colour: 'orange', moving: true },
+  GONE: { label: 'Ended', colour: 'gray', moving: false },
+  FAILED: { label: 'Refused', colour: 'red', moving: false },
+}
+
+/** READY alone says too little: an instance that works is told from one that only costs. */
+export function instanceLookOf(state: string, isBusy: boolean): StateLook {
+  if (state === 'READY' && isBusy) return { label: 'Busy', colour: 'blue', moving: false }
+  return INSTANCE_LOOKS[state] ?? lookOf(state)
+}
+
 const TERMINAL = new Set(['COMPLETED', 'CANCELED', 'ERROR', 'DELETED'])
 const ACTIVE = new Set(['ACTIVE', 'QUEUED', 'PULLING', 'STARTING', 'RUNNING'])
 

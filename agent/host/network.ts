@@ -1,0 +1,41 @@
+import { createSocket } from 'node:dgram'
+import { createServer } from 'node:net'
+
+/** Below the range from which the kernel gives ports to outgoing connections (32768 on), so that none of them takes one. */
+const PORTS = { from: 20_000, to: 32_000 }
+const TRIES = 200
+
+/** The address that this host uses on its way to `url`. Nothing is sent: a connected UDP socket only asks the routes. */
+export function addressTowards(url: string): Promise<string> {
+  const { hostname, port } = new URL(url)
+  const host = hostname.replace(/^\[|\]$/g, '')
+  return new Promise((resolve, reject) => {
+    const socket = createSocket(host.includes(':') ? 'udp6' : 'udp4')
+    socket.once('error', (error) => {
+      socket.close()
+      reject(new Error(`no route to the master at ${url}, so no address of this host to give to the gang: set DROVER_ADVERTISE_ADDRESS (${error.message})`))
+    })
+    socket.connect(Number(port || 443), host, () => {
+      const { address } = socket.address()
+      socket.close()
+      resolve(address)
+    })
+  })
+}
+
+/** One that nothing listens on and that is not in `given`. It is not held: what is given must be remembered by the caller. */
+export async function freePort(given: ReadonlySet<number>, random: () => number): Promise<number> {
+  for (let tried = 0; tried < TRIES; tried += 1) {
+    const port = PORTS.from + Math.floor(random() * (PORTS.to - PORTS.from))
+    if (!given.has(port) && (await isFree(port))) return port
+  }
+  throw new Error(`no free port from ${PORTS.from} to ${PORTS.to} in ${TRIES} tries`)
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer()
+    server.once('error', () => resolve(false))
+    server.listen({ port, exclusive: true }, () => server.close(() => resolve(true)))
+  })
+}

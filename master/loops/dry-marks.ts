@@ -1,0 +1,36 @@
+import { sql } from 'kysely'
+import type { Market } from '../../protocol/words/instances.ts'
+import { cleanText } from '../store/clean.ts'
+import type { Tx } from '../store/leader.ts'
+import type { Refusal } from './cloud-words.ts'
+import { plusMs, type HerdDeps } from './herd-deps.ts'
+
+const DAY_MS = 86_400_000
+
+/** An offer that EC2 refused, as its launch names it. */
+export interface RefusedOffer {
+  pool: string
+  type: string
+  zone: string
+  market: Market
+}
+
+/**
+ * Remembers what EC2 refused, as wide as the refusal reaches: no capacity and too low a bid hold for (type, zone,
+ * market); a quota, a missing permission and wrong parameters for (type, every zone, market); a type that a zone does
+ * not have for both markets, a day long. Returns what comes next, in words.
+ */
+export async function markDry(tx: Tx, deps: HerdDeps, offer: RefusedOffer, refusal: Refusal): Promise<string> {
+  const local = refusal.kind === 'capacity' || refusal.kind === 'price'
+  const unsupported = refusal.kind === 'unsupported'
+  const zone = local || unsupported ? offer.zone : ''
+  const ms = unsupported ? DAY_MS : deps.herd.dryMs
+  for (const market of unsupported ? (['on-demand', 'spot'] as const) : [offer.market]) {
+    await tx.insertInto('dry_marks').values({ pool: offer.pool, type: offer.type, zone, market, until: sql<Date>`${plusMs(deps.now(), ms)}`, kind: refusal.kind, code: refusal.code, text: cleanText(refusal.text) })
+      .onConflict((conflict) => conflict.columns(['pool', 'type', 'zone', 'market']).doUpdateSet((excluded) => ({
+        until: excluded.ref('excluded.until'), kind: excluded.ref('excluded.kind'), code: excluded.ref('excluded.code'), text: excluded.ref('excluded.text'),
+      }))).execute()
+  }
+  const what = `${offer.type} in ${zone === '' ? 'every zone' : zone}${unsupported ? '' : `, ${offer.market},`}`
+  return `${what} is left alone for ${unsupported ? '24 hours' : `${Math.round(ms / 1000)} s`}, the pool's other offers are tried`
+}
