@@ -27,6 +27,8 @@ test.each(Object.entries(SAMPLES))('--from a file of format %s: JSON and 0', asy
   expect(JSON.parse(out)).toMatchObject({ format: expect.stringMatching(/^[a-z-]+$/) })
 })
 
+test('--from=FILE', async () => expect(await gpusCommand([`--from=${await file(SAMPLES.list)}`])).toMatchObject({ code: 0, err: '' }))
+
 test('UTF-16, as PowerShell redirects', async () => {
   const utf16 = Buffer.concat([Buffer.from([0xff, 0xfe]), Buffer.from(SAMPLES.list.replaceAll('\n', '\r\n'), 'utf16le')])
   expect(JSON.parse((await gpusCommand(['--from', await file(utf16)])).out)).toMatchObject({ format: 'list', gpus: [{ uuid: UUIDS[0], migDevices: [{ profile: '3g.20gb' }, { profile: '1g.5gb+me' }] }, { uuid: UUIDS[1] }] })

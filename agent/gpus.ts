@@ -19,7 +19,7 @@ const FILE_MAX = 32 << 20
  * content. JSON on stdout and 0; where there is no list of GPUs, the reason on stderr and 2 (what nvidia-smi said instead is on stdout too).
  */
 export async function gpusCommand(args: readonly string[], smi: NvidiaSmi = openNvidiaSmi()): Promise<CommandAnswer> {
-  const [option, file, ...more] = args
+  const [option, file, ...more] = args.flatMap((arg) => (arg.startsWith('--from=') ? ['--from', arg.slice('--from='.length)] : [arg]))
   if (option === undefined) return machine(smi)
   if (option !== '--from' || file === undefined || more.length > 0) return refused(`gpus does not know ${JSON.stringify(args.join(' '))}: ${USAGE}`)
   try {

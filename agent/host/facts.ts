@@ -1,4 +1,4 @@
-import { readFile, statfs } from 'node:fs/promises'
+import { readdir, readFile, statfs } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import type { Inventory, Slot } from '../../protocol/wire/heartbeat.ts'
 import { DROVER_VERSION } from '../../protocol/wire/version.ts'
@@ -38,6 +38,15 @@ export async function cpuSlotList(count: number): Promise<Slot[]> {
   const { manufacturer, brand } = await systeminformation.cpu()
   const name = `${manufacturer} ${brand}`.trim().slice(0, 256) || 'CPU'
   return Array.from({ length: count }, (_, index) => ({ id: `cpu-${index}`, kind: 'cpu', uuid: `cpu-${index}`, brand: name, memoryMib: 0, index }))
+}
+
+/** Whether an NVIDIA device of a display class (VGA, 3D) is on the PCI bus, working or not. True where the bus cannot be read. */
+export async function gpuOnBus(): Promise<boolean> {
+  const bus = '/sys/bus/pci/devices'
+  const devices = await readdir(bus).catch(() => null)
+  if (devices === null) return true
+  const found = await Promise.all(devices.map(async (device) => (await readOr(`${bus}/${device}/vendor`)) === '0x10de' && (await readOr(`${bus}/${device}/class`))?.startsWith('0x03') === true))
+  return found.includes(true)
 }
 
 /** Null where this kind of host has no such file. */

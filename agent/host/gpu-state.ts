@@ -29,10 +29,11 @@ export interface GpuState {
   late(afterMs: number): void
 }
 
+const GPULESS: ReadonlySet<string> = new Set(['driver-not-loaded', 'no-devices', 'library-missing'])
 const SEE = 'a GPU or its driver may hang, see the kernel log'
 
 /** What is known of the GPUs. A failure or a hang is a verdict and leaves the slots as they were. Each thing is logged once. */
-export function openGpuState(deps: { mig: MigReader; cpuSlots: () => Promise<Slot[]>; log: Log }): GpuState {
+export function openGpuState(deps: { mig: MigReader; cpuSlots: () => Promise<Slot[]>; gpuOnBus: () => Promise<boolean>; log: Log }): GpuState {
   const { log } = deps
   let held: GpuList = { slots: [], driver: null, verdict: null }
   let said = ''
@@ -51,8 +52,17 @@ export function openGpuState(deps: { mig: MigReader; cpuSlots: () => Promise<Slo
     takeEnd: async (answer) => {
       if (answer.kind === 'absent' && held.slots.length === 0) held = { slots: await deps.cpuSlots(), driver: null, verdict: null }
       else if (answer.kind === 'hung') judge({ kind: 'hang', what: `${answer.text}: ${SEE}` })
-      else if (answer.kind === 'failed') judge({ kind: 'failed', what: failureOf(answer.text)?.what ?? endOf(answer.code, answer.text.trim().slice(-500)) })
+      else if (answer.kind === 'failed') await takeFailure(answer.code, answer.text)
     },
+  }
+
+  async function takeFailure(code: number | null, text: string): Promise<void> {
+    const failure = failureOf(text)
+    // one machine image for hosts with and without GPU: there, the driver is installed and finds nothing
+    if (failure !== null && GPULESS.has(failure.kind) && held.slots.every((slot) => slot.kind === 'cpu') && !(await deps.gpuOnBus())) {
+      if (held.slots.length === 0) log.info({ said: failure.line }, 'no NVIDIA GPU on the PCI bus, this host counts CPU slots')
+      held = { slots: held.slots.length === 0 ? await deps.cpuSlots() : held.slots, driver: null, verdict: null }
+    } else judge({ kind: 'failed', what: failure?.what ?? endOf(code, text.trim().slice(-500)) })
   }
 
   function judge(verdict: GpuVerdict): void {

@@ -20,11 +20,13 @@ let dir: string
 let stop: AbortController
 let logged: { level: string; fields: object; message: string }[]
 let watch: GpuWatch
+let onBus: boolean
 
 beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), 'drover-smi-'))
   stop = new AbortController()
   logged = []
+  onBus = true
 })
 
 afterEach(async () => {
@@ -50,7 +52,7 @@ async function begin(body: string): Promise<GpuWatch> {
 }
 
 async function open(program: string): Promise<GpuWatch> {
-  watch = watchGpus({ cpuSlots: () => Promise.resolve([CPU]), clock: realClock, log: record(), signal: stop.signal, smi: openNvidiaSmi(program), timing: TIMING })
+  watch = watchGpus({ cpuSlots: () => Promise.resolve([CPU]), gpuOnBus: () => Promise.resolve(onBus), clock: realClock, log: record(), signal: stop.signal, smi: openNvidiaSmi(program), timing: TIMING })
   await watch.first
   return watch
 }
@@ -126,6 +128,12 @@ test.each([
 ])('%s: named, no slots', async (body, what) => {
   await begin(body)
   expect(watch.list()).toEqual({ slots: [], driver: null, verdict: { kind: 'failed', what: expect.stringMatching(what) } })
+})
+
+test('a driver without any GPU on the bus: CPU slots', async () => {
+  onBus = false
+  await begin("echo 'No devices were found'; exit 6")
+  expect(watch.list()).toEqual({ slots: [CPU], driver: null, verdict: null })
 })
 
 test('a list that ends with a warning and a code is a list', async () => {

@@ -10,6 +10,8 @@ import { DEADLINE_MS, openNvidiaSmi, type NvidiaSmi, type SmiAnswer } from './nv
 export interface WatchDeps {
   /** slots of a host without GPU */
   cpuSlots: () => Promise<Slot[]>
+  /** whether the PCI bus has an NVIDIA GPU, working or not */
+  gpuOnBus: () => Promise<boolean>
   clock: Clock
   log: Log
   signal: AbortSignal
@@ -37,7 +39,7 @@ export function watchGpus(deps: WatchDeps): GpuWatch {
   const { clock, signal } = deps
   const timing = { ...TIMING, ...deps.timing }
   const smi = deps.smi ?? openNvidiaSmi()
-  const state = openGpuState({ mig: openMigReader(smi, clock, deps.log), cpuSlots: deps.cpuSlots, log: deps.log })
+  const state = openGpuState({ mig: openMigReader(smi, clock, deps.log), cpuSlots: deps.cpuSlots, gpuOnBus: deps.gpuOnBus, log: deps.log })
   let question = 0
   let single = false
   const first = Promise.withResolvers<void>()

@@ -3,7 +3,7 @@ import type { Log } from '../../protocol/kit/log.ts'
 import { startLoop } from '../../protocol/kit/loop.ts'
 import type { Inventory } from '../../protocol/wire/heartbeat.ts'
 import type { Docker } from '../docker/door.ts'
-import { cpuSlotList, readDiskFreeMib, readHostFacts, type HostFacts } from '../host/facts.ts'
+import { cpuSlotList, gpuOnBus, readDiskFreeMib, readHostFacts, type HostFacts } from '../host/facts.ts'
 import type { GpuList } from '../host/gpu-state.ts'
 import { watchGpus } from '../host/watch-gpus.ts'
 
@@ -30,7 +30,7 @@ export async function startHost(deps: HostDeps): Promise<HostView> {
   const { ec2 } = deps.config
   const found = await readHostFacts(deps.config.hostname)
   const facts: HostFacts = ec2 === null ? found : { ...found, instanceId: ec2.instanceId, instanceType: ec2.instanceType, zone: ec2.zone }
-  const gpus = watchGpus({ cpuSlots: () => cpuSlotList(deps.config.cpuSlots), clock: deps.clock, log: deps.log, signal: deps.signal })
+  const gpus = watchGpus({ cpuSlots: () => cpuSlotList(deps.config.cpuSlots), gpuOnBus, clock: deps.clock, log: deps.log, signal: deps.signal })
   await gpus.first
   let diskFreeMib = await readDiskFreeMib(deps.config.stateDir)
   let dockerVersion = ''

@@ -7,7 +7,8 @@ export interface KernelLog {
   fallenOffBus: boolean
 }
 
-const XID = /NVRM: (?:GPU [^X]*)?Xid \((?:PCI:)?([0-9a-fA-F]{4,8}:[0-9a-fA-F]{2}:[0-9a-fA-F]{2}(?:\.[0-9a-fA-F])?)\): (\d{1,4})\b/
+/** `GPU-I:05`: the GPU instance, where it was a MIG device. */
+const XID = /NVRM: (?:GPU [^X]*)?Xid \((?:PCI:)?([0-9a-fA-F]{4,8}:[0-9a-fA-F]{2}:[0-9a-fA-F]{2}(?:\.[0-9a-fA-F])?)(?: GPU-[IC]:[0-9a-fA-F]+)*\): (\d{1,4})\b/
 const SXID = /SXid \(PCI:([0-9a-fA-F]{4,8}:[0-9a-fA-F]{2}:[0-9a-fA-F]{2}(?:\.[0-9a-fA-F])?)\): (\d{1,6})\b/
 
 /** By its beginning: a time, `kernel:`, a bracket, or nothing before the driver's name. */

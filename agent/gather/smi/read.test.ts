@@ -106,6 +106,7 @@ describe('what is not about one GPU', () => {
   })
   test('versions', () => expect(readSmi(SAMPLES.version)).toMatchObject({ kind: 'version', versions: { driver: '610.57.04', cuda: '13.3' } }))
   test('kernel log', () => expect(readSmi(SAMPLES.kernel)).toMatchObject({ kind: 'kernel', kernel: { xids: [{ xid: 79, pci: '0000:10:1c', lines: 1 }], sxids: [{ sxid: 20_034 }], fallenOffBus: true } }))
+  test('kernel log of a MIG device', () => expect(readSmi('[Mon Aug 17 10:00:00 2026] NVRM: Xid (PCI:0000:10:1c GPU-I:05): 31, pid=4711, name=python, Ch 00000008\n')).toMatchObject({ kind: 'kernel', kernel: { xids: [{ xid: 31, pci: '0000:10:1c', lines: 1 }] } }))
   test('processes', () => expect(readSmi(SAMPLES.apps)).toMatchObject({ kind: 'apps', rows: [['4711', '/opt/my env/python', '2296 MiB', UUIDS[0]]] }))
 })
 

@@ -12,7 +12,8 @@ export interface Topology {
   affinity: Record<string, { cpus: string | null; numa: string | null }>
 }
 
-const DEVICE = /^(GPU\d{1,4}|NIC\d{1,4}|[a-z][a-z0-9]*_[a-z0-9_]+)$/
+/** GPUs, and network devices by number or by name: `mlx5_0`, `rdmap16s27`. */
+const DEVICE = /^(GPU\d{1,4}|NIC\d{1,4}|[a-z][a-z0-9_]{2,31})$/
 const PATH = /^(X|SYS|SOC|NODE|PHB|PXB|PIX|PIX\d|PSB|NV\d{1,3}|NVB\d*|C2C|N\/A|OK|NS|CNS|TNS)$/
 
 export function isTopologyHead(line: string): boolean {
