@@ -130,6 +130,17 @@ test.each([
   expect(watch.list()).toEqual({ slots: [], driver: null, verdict: { kind: 'failed', what: expect.stringMatching(what) } })
 })
 
+test('an error of our own is logged and tried again, the agent goes on', async () => {
+  let asked = 0
+  watch = watchGpus({
+    cpuSlots: () => ((asked += 1) === 1 ? Promise.reject(new Error('no such file')) : Promise.resolve([CPU])),
+    gpuOnBus: () => Promise.resolve(true), clock: realClock, log: record(), signal: stop.signal, smi: openNvidiaSmi(join(dir, 'none')), timing: TIMING,
+  })
+  await watch.first
+  expect(logged).toEqual([{ level: 'error', fields: { err: new Error('no such file') }, message: 'the GPUs could not be read, the slots stay as they were' }])
+  await vi.waitFor(() => expect(watch.list().slots).toEqual([CPU]))
+})
+
 test('a driver without any GPU on the bus: CPU slots', async () => {
   onBus = false
   await begin("echo 'No devices were found'; exit 6")

@@ -48,12 +48,22 @@ export function watchGpus(deps: WatchDeps): GpuWatch {
 
   async function run(): Promise<void> {
     while (!signal.aborted) {
-      const answer = single ? await once() : await follow()
-      if (signal.aborted) return
-      await state.takeEnd(answer)
+      const pauseMs = await pass().catch((error: unknown) => broken(error))
       first.resolve()
-      await clock.sleep(answer.kind === 'output' ? timing.everyS * 1000 : timing.retryMs, signal)
+      await clock.sleep(pauseMs, signal)
     }
+  }
+
+  /** One life of nvidia-smi, or one question; the pause after it. */
+  async function pass(): Promise<number> {
+    const answer = single ? await once() : await follow()
+    if (!signal.aborted) await state.takeEnd(answer)
+    return answer.kind === 'output' ? timing.everyS * 1000 : timing.retryMs
+  }
+
+  function broken(error: unknown): number {
+    deps.log.error({ err: error }, 'the GPUs could not be read, the slots stay as they were')
+    return timing.retryMs
   }
 
   async function follow(): Promise<SmiAnswer> {
@@ -65,7 +75,7 @@ export function watchGpus(deps: WatchDeps): GpuWatch {
       const text = next.done
       if (text === null) return false
       answers += 1
-      taking = taking.then(() => take(text))
+      taking = taking.then(() => take(text)).catch((error: unknown) => void broken(error))
       return true
     }
     const answer = await smi.follow([`--query-gpu=${QUESTIONS[question] ?? ''}`, '--format=csv', '-l', String(timing.everyS)], {
