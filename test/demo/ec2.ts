@@ -88,7 +88,7 @@ async function committed(stack: Ec2Stack, experiment: number, signal: AbortSigna
 
 /** Says each event of the master as it comes, with its cause. */
 function tell(stack: Ec2Stack, signal: AbortSignal): { stop(): void; ended: Promise<void> } {
-  let stopped = false
+  const over = new AbortController()
   let after = 0
   const look = async (): Promise<void> => {
     const events: DroverEvent[] = await stack.events({ after: String(after) })
@@ -96,13 +96,13 @@ function tell(stack: Ec2Stack, signal: AbortSignal): { stop(): void; ended: Prom
     after = events.at(-1)?.id ?? after
   }
   const run = async (): Promise<void> => {
-    while (!stopped && !signal.aborted) {
+    while (!over.signal.aborted && !signal.aborted) {
       await look()
       await sleep(300)
     }
     if (!signal.aborted) await look()
   }
-  return { stop: () => void (stopped = true), ended: run() }
+  return { stop: () => over.abort(), ended: run() }
 }
 
 /** What a person would ask afterwards, by the command line itself. */
