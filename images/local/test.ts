@@ -30,4 +30,4 @@ await runWithServers('test', async (env, signal) => {
   let failed = 0
   for (const tier of TIERS) failed += (await vitest(tier, filter, env, signal)) === 0 ? 0 : 1
   return failed === 0 ? 0 : 1
-})
+}, ['trainer', 'trainer-torch'])
