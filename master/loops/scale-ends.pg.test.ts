@@ -99,6 +99,27 @@ describe.skipIf(!PG_ADMIN_URL)('instances from their first word to their end', (
     expect([...rig.woken]).toEqual(expect.arrayContaining(['loss', 'scale', 'lifecycle']))
   })
 
+  test('an end is told to the experiment that waits for the instance, and to no other', async () => {
+    const allocation = await submitted(2)
+    await submitted(1)
+    once(launch({ count: 2, gang: true, allocations: [allocation] }))
+    await rig.scale()
+    const [first = '', second = ''] = (await rig.db.selectFrom('instances').select('id').orderBy('id').execute()).map((row) => row.id)
+    await speak(rig, second, 1)
+    await rig.scale()
+    once(end(first), retire(second))
+    await rig.scale()
+    const ends = rig.db.selectFrom('events as v').leftJoin('experiments as e', 'e.id', 'v.experiment_id').leftJoin('tasks as k', 'k.experiment_id', 'e.id').leftJoin('allocations as a', 'a.task_id', 'k.id')
+      .select(['v.kind', 'v.instance_id', 'a.id']).where('v.kind', 'in', ['instance-terminating', 'instance-retiring']).orderBy('v.id')
+    expect(await ends.execute()).toEqual([{ kind: 'instance-terminating', instance_id: first, id: allocation }, { kind: 'instance-retiring', instance_id: second, id: allocation }])
+    await rig.db.updateTable('allocations').set({ state: 'SEALED' }).where('id', '=', allocation).execute()
+    rig.advance(5_000)
+    const [third = ''] = (await launched(1)).filter((id) => id !== first && id !== second)
+    once(retire(third))
+    await rig.scale()
+    expect((await ends.execute()).at(-1)).toEqual({ kind: 'instance-retiring', instance_id: third, id: null })
+  })
+
   test('nobody retires or ends an instance with a live allocation (I8), DRAINING ones too; a lost agent is no hindrance', async () => {
     const [id = ''] = await launched(1)
     const allocation = await submitted()

@@ -248,6 +248,7 @@ describe.skipIf(!PG_ADMIN_URL)('rows held against EC2', () => {
   test('a node of a gang ends before the gang is whole: where it came from is left alone, so that the next try is elsewhere', async () => {
     await rig.commands.createExperiment(newExperiment(rig, { resources: { ...experimentConfig().resources, slots_per_trial: 4 } }))
     const { id: allocation } = await rig.db.selectFrom('allocations').select('id').executeTakeFirstOrThrow()
+    const { id: experiment } = await rig.db.selectFrom('experiments').select('id').executeTakeFirstOrThrow()
     const [first = '', second = ''] = await launched(2, { gang: true, allocations: [allocation] })
     rig.cloud.set(first, 'terminated', 'Server.InternalError: Internal error on launch')
     await rig.truth(true)
@@ -255,6 +256,7 @@ describe.skipIf(!PG_ADMIN_URL)('rows held against EC2', () => {
       { type: 'g5.xlarge', zone: 'us-east-1a', kind: 'capacity', code: 'GangNotWhole', text: `${first} ended before its gang was whole: Server.InternalError: Internal error on launch` },
     ])
     expect(await texts(rig, 'instance-gone')).toEqual([expect.stringMatching(/counts against its pool; its gang is not whole: g5.xlarge in us-east-1a, on-demand, is left alone for 180 s/)])
+    expect(await rig.db.selectFrom('events').select(['kind', 'experiment_id']).where('instance_id', '=', first).where('kind', '=', 'instance-gone').execute()).toEqual([{ kind: 'instance-gone', experiment_id: experiment }])
     // its work has begun, or has gone elsewhere: nothing is learned about the place
     await rig.db.deleteFrom('dry_marks').execute()
     await rig.db.updateTable('allocations').set({ state: 'RUNNING' }).execute()

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { ExitKind } from '../../protocol/words/failures.ts'
 import { isRatherCause } from './gang-cause.ts'
 
-const end = (kind: ExitKind, at: number) => ({ kind, at })
+const end = (kind: ExitKind, at: number, code: number | null = kind === 'user-error' ? 1 : null) => ({ kind, at, code })
 
 describe('the cause of a gang\'s end', () => {
   test.each<[string, ReturnType<typeof end>, ReturnType<typeof end> | null, boolean]>([
@@ -12,6 +12,10 @@ describe('the cause of a gang\'s end', () => {
     ['the earlier error, also where it is heard later', end('user-error', 4), end('user-error', 5), true],
     ['not the later one', end('user-error', 6), end('user-error', 5), false],
     ['not one of the same moment', end('user-error', 5), end('user-error', 5), false],
+    ['a code of its own before an exception close to it', end('user-error', 2_000, 3), end('user-error', 1_000), true],
+    ['likewise where it is heard first', end('user-error', 1_000, 134), end('user-error', 2_000, 3), false],
+    ['not where it came long after', end('user-error', 9_000, 3), end('user-error', 1_000), false],
+    ['the earlier of two codes of their own', end('user-error', 1_000, 3), end('user-error', 2_000, 4), true],
     ['a host that is lost before the error of a rank that missed it', end('lost', 300), end('user-error', 5), true],
     ['a container that vanished likewise', end('vanished', 9), end('user-error', 5), true],
     ['no error of a rank before a host that is lost', end('user-error', 1), end('lost', 300), false],

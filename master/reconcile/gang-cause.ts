@@ -3,16 +3,24 @@ import type { ExitKind } from '../../protocol/words/failures.ts'
 /** How a member of an allocation ended. */
 export interface MemberEnd {
   kind: ExitKind
+  /** null = no container ran, or none is known */
+  code: number | null
   /** Unix milliseconds by its host's clock */
   at: number
 }
+
+/** Ends so close to each other say nothing by their order: whoever saw them may have been late. */
+const CLOSE_MS = 5_000
+/** What a rank ends with that breaks because of another: an exception, an abort. */
+const FOLLOWING = [1, 134]
 
 /** The host's doing. What the others see of it is a connection that breaks. */
 const HOSTS_DOING: ReadonlySet<ExitKind> = new Set(['vanished', 'agent-error', 'lost'])
 
 /**
  * A gang ends together, and its members are heard in any order: is `next` rather the cause than what is known? A failure
- * before an end that was well; the host's doing before a script's error, which follows from it; else the earlier one.
+ * before an end that was well; the host's doing before a script's error, which follows from it; of two errors close to each other the one with a code of its own; else the
+ * earlier one.
  */
 export function isRatherCause(next: MemberEnd, known: MemberEnd | null): boolean {
   if (known === null) return true
@@ -21,5 +29,13 @@ export function isRatherCause(next: MemberEnd, known: MemberEnd | null): boolean
   if (next.kind === 'stopped') return false
   if (known.kind === 'user-error' && HOSTS_DOING.has(next.kind)) return true
   if (next.kind === 'user-error' && HOSTS_DOING.has(known.kind)) return false
+  if (next.kind === 'user-error' && known.kind === 'user-error' && Math.abs(next.at - known.at) <= CLOSE_MS) {
+    const [follows, followed] = [isFollowing(next), isFollowing(known)]
+    if (follows !== followed) return followed
+  }
   return next.at < known.at
+}
+
+function isFollowing({ code }: MemberEnd): boolean {
+  return code !== null && FOLLOWING.includes(code)
 }

@@ -52,9 +52,9 @@ export interface MemberExit {
 
 /** The end of a member, kept where it is rather the cause than what is known. Its caller holds the allocation's lock. */
 export async function noteExit(tx: Tx, id: string, end: MemberExit): Promise<void> {
-  const known = await tx.selectFrom('allocations').select(['exit_kind', 'exit_at']).where('id', '=', id).executeTakeFirstOrThrow()
-  const before = known.exit_kind === null ? null : { kind: known.exit_kind, at: known.exit_at?.getTime() ?? 0 }
-  if (!isRatherCause({ kind: end.kind, at: end.at?.getTime() ?? Infinity }, before)) return
+  const known = await tx.selectFrom('allocations').select(['exit_kind', 'exit_code', 'exit_at']).where('id', '=', id).executeTakeFirstOrThrow()
+  const before = known.exit_kind === null ? null : { kind: known.exit_kind, code: known.exit_code, at: known.exit_at?.getTime() ?? 0 }
+  if (!isRatherCause({ kind: end.kind, code: end.code, at: end.at?.getTime() ?? Infinity }, before)) return
   await tx.updateTable('allocations').set({ exit_kind: end.kind, exit_code: end.code, exit_text: end.text, exit_at: end.at ?? sql<Date>`now()`, oom_killed: end.oomKilled }).where('id', '=', id).execute()
 }
 

@@ -2,6 +2,7 @@
 import hashlib
 import json
 import os
+import sys
 
 import torch
 import torch.distributed as dist
@@ -49,4 +50,5 @@ while step < steps:
             save()
 
 weights = torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
-print("rank %d of %d has weights %s" % (rank, world, hashlib.sha256(weights.numpy().tobytes()).hexdigest()), flush=True)
+# line and end in one write: the ranks of a node share its output
+sys.stdout.write("rank %d of %d has weights %s\n" % (rank, world, hashlib.sha256(weights.numpy().tobytes()).hexdigest()))
