@@ -129,7 +129,7 @@ function recordRefusal(deps: HerdDeps, epoch: number, row: LaunchRow, refusal: R
     if (state !== 'LAUNCHING') return
     await failLaunch(tx, deps, row.id, refusal)
     const next = await markDry(tx, deps, row, refusal)
-    const text = `EC2 did not make ${nameOf(row)}: ${refusal.code}: ${refusal.text}. ${next}. Cure: ${cureOf(refusal.kind, refusal.code)}`
+    const text = `EC2 did not make ${nameOf(row)}: ${refusal.code}: ${refusal.text.replace(/\.$/, '')}. ${next}. Cure: ${cureOf(refusal.kind, refusal.code)}`
     await addEvents(tx, [{ kind: 'launch-failed', pool: row.pool, allocations: row.allocations, text, data: { ...about(row), ...refusal } }])
   }).then(() => wakeAfter(deps))
 }

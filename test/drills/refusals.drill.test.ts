@@ -18,8 +18,8 @@ describe.skipIf(nothingToDrillWith())('EC2 refuses', () => {
   beforeAll(async () => {
     stack = await startEc2Stack({
       config: {
-        // a mark is over at once: the period between two calls alone keeps the master quiet
-        resource_pools: [pool('default'), pool('spot', { market: 'spot', spot_max_price: 0.001 }), pool('fallback', { market: 'spot-then-on-demand' }), pool('broken-boot', { max_agent_starting_period: '3s' })],
+        // marks are over soon: the period between two calls keeps the master quiet
+        resource_pools: [pool('default'), pool('spot', { market: 'spot', spot_max_price: 0.001 }), pool('fallback', { market: 'spot-then-on-demand', availability_zones: ['us-east-1a', 'us-east-1b'] }), pool('broken-boot', { max_agent_starting_period: '3s' })],
         herd: { ec2_list_period: '1s', launch_call_period: `${CALL_MS}ms`, dry_period: '2s' },
       },
       cpuSlots: { 'c5.large': 1 },
@@ -69,10 +69,9 @@ describe.skipIf(nothingToDrillWith())('EC2 refuses', () => {
     const experiment = await short('default')
     await until("the pool's note names it", 15_000, async () => (await told('default')).note.includes('RequestLimitExceeded'), 50)
     expect((await told('default')).note).toMatch(/EC2 is asked for 1 x c5\.large in us-east-1a, on-demand \(it answered RequestLimitExceeded/)
-    await settle(3_000)
+    await until('EC2 is asked again', 15_000, async () => launches().length > 2, 100)
     expect(await drover(stack, 'why', String(experiment))).toMatch(/RequestLimitExceeded: Request limit exceeded/)
     const asked = launches()
-    expect(asked.length).toBeGreaterThan(1)
     expect(new Set(asked.map((call) => call.params['ClientToken'])).size).toBe(1)
     paced(asked)
     stack.sim.clearRules()
@@ -94,7 +93,7 @@ describe.skipIf(nothingToDrillWith())('EC2 refuses', () => {
   }, 120_000)
 
   test('no spot capacity in any zone: the same type on demand', async () => {
-    for (const zone of ['a', 'b', 'c', 'd', 'e', 'f']) stack.sim.capacity('c5.large', `us-east-1${zone}`, 'spot', 0)
+    for (const zone of ['a', 'b']) stack.sim.capacity('c5.large', `us-east-1${zone}`, 'spot', 0)
     await ends(stack.client, await short('fallback'), 'COMPLETED', 60_000)
     const asked = launches().map((call) => `${call.market} ${call.outcome}`)
     expect(asked.slice(0, -1)).toEqual(asked.slice(0, -1).map(() => 'spot InsufficientInstanceCapacity'))
