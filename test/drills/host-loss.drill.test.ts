@@ -77,7 +77,7 @@ describe.skipIf(nothingToDrillWith())('a host is lost with what it had uploaded 
   }, 240_000)
 
   test('it was only cut off and comes back after its epoch is sealed: refused everywhere, stopped, without effect', async () => {
-    const experiment = await run(400)
+    const experiment = await run(320)
     const id = await trainsOn(stack, experiment)
     const [zombie = ''] = running(stack, experiment)
     const token = /^DET_SESSION_TOKEN=(.+)$/m.exec(stack.docker('inspect', '-f', '{{range .Config.Env}}{{println .}}{{end}}', zombie))?.[1] ?? ''
@@ -98,7 +98,7 @@ describe.skipIf(nothingToDrillWith())('a host is lost with what it had uploaded 
     expect((await stack.instances('running')).map((one) => one.id)).toContain(id)
     const late = (await steps(stack.client, experiment)).filter(([, attempt]) => attempt.endsWith('.1'))
     stack.sim.clearRules()
-    await endsWhole(experiment, 400, resumedAt)
+    await endsWhole(experiment, 320, resumedAt)
     expect((await steps(stack.client, experiment)).filter(([, attempt]) => attempt.endsWith('.1'))).toEqual(late)
     await until('its instance is ended', 60_000, async () => (await stack.instances()).find((one) => one.id === id)?.state === 'terminated', 200)
   }, 240_000)
