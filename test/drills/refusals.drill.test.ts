@@ -21,7 +21,7 @@ describe.skipIf(nothingToDrillWith())('EC2 refuses', () => {
     stack = await startEc2Stack({
       config: {
         resource_pools: [
-          pool('many', { instance_type: undefined, instance_types: TYPES }),
+          pool('many', { instance_type: undefined, instance_types: TYPES, availability_zones: ['us-east-1a'] }),
           pool('default'), pool('spot', { market: 'spot', spot_max_price: 0.001 }), pool('fallback', { market: 'spot-then-on-demand', availability_zones: ['us-east-1a', 'us-east-1b'] }), pool('broken-boot', { max_agent_starting_period: '3s' }),
         ],
         herd: { ec2_list_period: '1s', launch_call_period: `${CALL_MS}ms`, dry_period: '4s' },
