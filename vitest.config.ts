@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config'
 const COSTLY = ['pg', 'nats', 'docker', 'aws', 'browser', 'flow', 'drill']
 const costly = COSTLY.map((tier) => `**/*.${tier}.test.ts`)
 /** Need nothing either, but start whole programs again and again: not for every minute. */
-const programs = ['master/cli/drover.test.ts', 'master/cli/drover-herd.test.ts', 'agent/journal/crash.test.ts']
+const programs = ['master/cli/drover.test.ts', 'master/cli/drover-herd.test.ts', 'agent/journal/crash.test.ts', 'agent/host/watch-gpus.test.ts', 'agent/host/startup-script.test.ts']
 const common = { exclude: ['**/node_modules/**', '**/dist/**', '**/.drover/**'] }
 
 export default defineConfig({

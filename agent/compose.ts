@@ -92,7 +92,7 @@ export async function runAgent(config: AgentConfig, signal: AbortSignal): Promis
     inventory: () => ({ ...host.inventory(), held: heldOf(journal.allocations(), view.last()) }),
   })
   const drained = heartbeat === null ? null : startDrained({ ...common, ...retiring, onDrained: () => heartbeat.wake() })
-  await Promise.all([ec2.ended, heartbeat?.ended, drained?.ended, reconcile.ended, watching, outbox.ended, renew.ended, host.loop.ended, spare.ended])
+  await Promise.all([ec2.ended, heartbeat?.ended, drained?.ended, reconcile.ended, watching, outbox.ended, renew.ended, host.ended, spare.ended])
   await Promise.all([attendant.close(), removeSpare({ docker, sandboxes, clock, log })])
   await closeLinks(opening)
   http.close()

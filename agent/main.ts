@@ -10,6 +10,8 @@ import { loadConfig } from './load-config.ts'
 const HELP = `drover-agent: the daemon on each GPU machine. Serves until SIGTERM or SIGINT; containers run on.
 
   drover-agent [serve]    serve
+  drover-agent gpus       print the GPUs of this machine as JSON
+  drover-agent gpus --from FILE  print what FILE, any output of nvidia-smi, says; - is stdin
   drover-agent --version  print the version
   drover-agent --help     print this
 
@@ -26,6 +28,10 @@ setTimeout(() => process.exit(), 2_000).unref()
 async function run(args: readonly string[]): Promise<number> {
   if (args[0] === '--version') return say(DROVER_VERSION)
   if (args[0] === '--help') return say(HELP.trimEnd())
+  if (args[0] === 'gpus') {
+    const { gpusCommand } = await import('./gpus.ts')
+    return tell(await gpusCommand(args.slice(1)))
+  }
   if (args[0] !== undefined && args[0] !== 'serve') return say(`drover-agent: unknown argument ${JSON.stringify(args[0])}, see drover-agent --help`, 2)
   const stop = new AbortController()
   for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => stop.abort())
@@ -46,4 +52,10 @@ async function run(args: readonly string[]): Promise<number> {
 function say(text: string, code = 0): number {
   ;(code === 0 ? process.stdout : process.stderr).write(`${text}\n`)
   return code
+}
+
+function tell(answer: { code: number; out: string; err: string }): number {
+  process.stdout.write(answer.out)
+  process.stderr.write(answer.err)
+  return answer.code
 }

@@ -1,10 +1,7 @@
-import { readFile, statfs } from 'node:fs/promises'
+import { readdir, readFile, statfs } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import type { Inventory, Slot } from '../../protocol/wire/heartbeat.ts'
 import { DROVER_VERSION } from '../../protocol/wire/version.ts'
-import type { Log } from '../../protocol/kit/log.ts'
-import { GPU_FIELDS, parseGpuCsv, type GpuList } from '../gather/gpu-csv.ts'
-import { runNvidiaSmi } from './nvidia-smi.ts'
 
 /** Facts that hold as long as the host is up. */
 export type HostFacts = Pick<Inventory, 'hostname' | 'version' | 'bootId' | 'kernel' | 'os' | 'cpus' | 'memoryMib' | 'instanceId' | 'instanceType' | 'zone'>
@@ -29,31 +26,27 @@ export async function readHostFacts(hostname: string): Promise<HostFacts> {
   }
 }
 
-/** The GPUs of this host; without any, `cpuSlots` CPU slots. A failing nvidia-smi keeps the slots known `before`. */
-export async function readSlots(cpuSlots: number, before: GpuList | null, log: Log): Promise<GpuList> {
-  const answer = await runNvidiaSmi([`--query-gpu=${GPU_FIELDS}`, '--format=csv,noheader,nounits'])
-  if (answer.kind === 'absent') return { slots: before?.slots ?? cpuSlotList(cpuSlots, await cpuBrand()), driver: null }
-  if (answer.kind === 'failed') {
-    log.warn({ text: answer.text }, 'nvidia-smi failed, the slots stay as they were')
-    return before ?? { slots: [], driver: null }
-  }
-  return parseGpuCsv(answer.text)
-}
-
 /** Free space below `path`, MiB, in steps of 1 GiB. */
 export async function readDiskFreeMib(path: string): Promise<number> {
   const { bavail, bsize } = await statfs(path)
   return Math.floor((bavail * bsize) / MIB / DISK_STEP_MIB) * DISK_STEP_MIB
 }
 
-async function cpuBrand(): Promise<string> {
+/** What a host without GPU offers: `count` CPU slots. */
+export async function cpuSlotList(count: number): Promise<Slot[]> {
   const { default: systeminformation } = await import('systeminformation')
   const { manufacturer, brand } = await systeminformation.cpu()
-  return `${manufacturer} ${brand}`.trim().slice(0, 256) || 'CPU'
+  const name = `${manufacturer} ${brand}`.trim().slice(0, 256) || 'CPU'
+  return Array.from({ length: count }, (_, index) => ({ id: `cpu-${index}`, kind: 'cpu', uuid: `cpu-${index}`, brand: name, memoryMib: 0, index }))
 }
 
-function cpuSlotList(count: number, brand: string): Slot[] {
-  return Array.from({ length: count }, (_, index) => ({ id: `cpu-${index}`, kind: 'cpu', uuid: `cpu-${index}`, brand, memoryMib: 0, index }))
+/** Whether an NVIDIA device of a display class (VGA, 3D) is on the PCI bus, working or not. True where the bus cannot be read. */
+export async function gpuOnBus(): Promise<boolean> {
+  const bus = '/sys/bus/pci/devices'
+  const devices = await readdir(bus).catch(() => null)
+  if (devices === null) return true
+  const found = await Promise.all(devices.map(async (device) => (await readOr(`${bus}/${device}/vendor`)) === '0x10de' && (await readOr(`${bus}/${device}/class`))?.startsWith('0x03') === true))
+  return found.includes(true)
 }
 
 /** Null where this kind of host has no such file. */

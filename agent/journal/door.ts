@@ -30,7 +30,8 @@ export interface JournalTransaction {
   putCheckpoint(row: JournalCheckpoint): void
   setFileCursor(alloc: string, offset: number): void
   setMeta(key: string, value: string): void
-  append(event: NewAgentEvent): void
+  /** `later`: the sender is not woken, another entry follows in a moment and takes it along */
+  append(event: NewAgentEvent, later?: boolean): void
 }
 
 /** Phase is the last durable step taken; the executor looks at Docker for what came of a step under way. */

@@ -87,6 +87,17 @@ describe('outbox', () => {
     })
     expect(depths).toEqual([2])
   })
+  test('an entry that may go later wakes nobody, and is there for the next sending', () => {
+    const heard = vi.fn()
+    journal.outbox.onAppend(heard)
+    journal.transaction((tx) => tx.append(drained('a.1'), true))
+    expect([heard.mock.calls.length, journal.outbox.depth()]).toEqual([0, 1])
+    journal.transaction((tx) => {
+      tx.append(drained('a.2'))
+      tx.append(drained('a.3'), true)
+    })
+    expect(heard).toHaveBeenCalledTimes(1)
+  })
   test('limits what it returns, and refuses what could never be sent', () => {
     for (let i = 1; i <= 5; i += 1) journal.outbox.append(drained(`a.${i}`))
     expect(journal.outbox.after(2, 2).map((event) => event.seq)).toEqual([3, 4])

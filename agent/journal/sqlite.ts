@@ -47,9 +47,9 @@ export function openJournal(dir: string, onDamage: (error: unknown) => void): Sq
         putCheckpoint: rows.putCheckpoint,
         setFileCursor: (alloc, offset) => void rows.setCursor.run(alloc, offset),
         setMeta: (key, value) => void rows.setMeta.run(key, value),
-        append: (event) => {
+        append: (event, later = false) => {
           outbox.insert(event)
-          appended = true
+          appended ||= !later
         },
       }
       const result = write(() => body(tx))

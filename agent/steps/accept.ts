@@ -16,12 +16,14 @@ export async function accept(context: StepContext, step: StepOf<'accept'>, signa
   const task = parseAllocationId(step.alloc)?.task ?? step.alloc
   if (context.journal.highestEpoch(task) >= step.epoch) return
   const now = context.clock.wallMs()
+  // taken for present: `create` tells where it has been removed since
+  const present = !spec.forcePull && context.imagesSeen.has(spec.image)
+  const atOnce = present && spec.restore === null && spec.worldSize === 1
   context.journal.transaction((tx) => {
     tx.putAllocation({ alloc: step.alloc, epoch: step.epoch, specDigest: step.specDigest, spec, phase: 'accepted', containerId: null, preemptAt: null, stopAt: null, acceptedAt: now })
-    tx.append({ kind: 'state', alloc: step.alloc, t: now, state: 'PULLING' })
+    tx.append({ kind: 'state', alloc: step.alloc, t: now, state: 'PULLING' }, atOnce)
   })
-  // taken for present: `create` tells where it has been removed since
-  if (!spec.forcePull && context.imagesSeen.has(spec.image)) context.imageReady.add(step.alloc)
+  if (present) context.imageReady.add(step.alloc)
 }
 
 /** The journal was lost: the row is made again from Docker's container and the master's spec. */

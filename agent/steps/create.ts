@@ -41,11 +41,11 @@ export async function create(context: StepContext, step: StepOf<'create'>, signa
     if (containerId === null) return undefined
     if (fetched.status === 'rejected') throw fetched.reason
     await context.docker.fill(containerId, '/', packWorkDir(row.spec, fetched.value), signal)
+    const overtaken = context.journal.highestEpoch(parseAllocationId(row.alloc)?.task ?? row.alloc) > row.epoch
     context.journal.transaction((tx) => {
       tx.putAllocation({ ...row, phase: 'created', containerId })
-      tx.append({ kind: 'state', alloc: row.alloc, t: context.clock.wallMs(), state: 'STARTING', containerId })
+      tx.append({ kind: 'state', alloc: row.alloc, t: context.clock.wallMs(), state: 'STARTING', containerId }, !overtaken)
     })
-    const overtaken = context.journal.highestEpoch(parseAllocationId(row.alloc)?.task ?? row.alloc) > row.epoch
     return overtaken ? undefined : { kind: 'start', alloc: row.alloc, reason: 'created' }
   } catch (error) {
     if (isDockerError(error, 'image-missing')) {

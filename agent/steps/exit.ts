@@ -23,6 +23,8 @@ export async function exited(context: StepContext, step: StepOf<'exited'>): Prom
   const endedAt = found.endedAt ?? context.clock.wallMs()
   context.journal.transaction((tx) => {
     tx.putAllocation({ ...row, phase: 'exited', containerId: found.id })
+    // it began and ended while nobody looked: that it ran is told all the same
+    if (row.phase !== 'started' && found.startedAt !== null) tx.append({ kind: 'state', alloc: row.alloc, t: found.startedAt, state: 'RUNNING', containerId: found.id })
     tx.append({
       kind: 'exit', alloc: row.alloc, t: context.clock.wallMs(), exit, code: found.exitCode, oomKilled: found.oomKilled, endedAt,
       ...(found.startedAt === null ? {} : { startedAt: found.startedAt }), text: exitText(exit, facts, row.spec.shmBytes),

@@ -20,11 +20,11 @@ export type Env = Record<string, string | undefined>
  * Real servers of our own for tests and benchmarks, and the variables by which they are found; all of it is stopped
  * when `body` ends, and nothing of its data is kept. Ends the process with the code that `body` gives.
  */
-export async function runWithServers(name: string, body: (env: Env, signal: AbortSignal) => Promise<number>): Promise<never> {
+export async function runWithServers(name: string, body: (env: Env, signal: AbortSignal) => Promise<number>, images: readonly Recipe[] = ['trainer']): Promise<never> {
   const dir = join(STATE, name)
   const stop = stopSignal()
   try {
-    process.exit(await withServers(dir, `${name}-${createHash('sha256').update(dir).digest('hex').slice(0, 8)}`, stop, body))
+    process.exit(await withServers(dir, `${name}-${createHash('sha256').update(dir).digest('hex').slice(0, 8)}`, stop, body, images))
   } catch (error) {
     if (stop.aborted) process.exit(130)
     say(`\n${error instanceof Error ? error.message : String(error)}`)
@@ -33,14 +33,14 @@ export async function runWithServers(name: string, body: (env: Env, signal: Abor
   }
 }
 
-async function withServers(dir: string, tag: string, signal: AbortSignal, body: (env: Env, signal: AbortSignal) => Promise<number>): Promise<number> {
+async function withServers(dir: string, tag: string, signal: AbortSignal, body: (env: Env, signal: AbortSignal) => Promise<number>, images: readonly Recipe[]): Promise<number> {
   const dataRoot = `/var/lib/drover-local/${tag}`
   const runDir = join('/run', `drover-${tag}`)
   const herd = await openHerd({ stateDir: dir, runDir, tag, agentId: tag })
   try {
     rmSync(dataRoot, { recursive: true, force: true })
     await phase('programs and page (dist/)', () => buildAll(signal))
-    return await body(await startServers(herd, dir, dataRoot, runDir, signal), signal)
+    return await body(await startServers(herd, dir, dataRoot, runDir, images, signal), signal)
   } finally {
     await herd.stop()
     rmSync(dataRoot, { recursive: true, force: true })
@@ -48,12 +48,12 @@ async function withServers(dir: string, tag: string, signal: AbortSignal, body: 
 }
 
 /** Every variable by which a test finds a real server. */
-async function startServers(herd: Herd, dir: string, dataRoot: string, runDir: string, signal: AbortSignal): Promise<Env> {
+async function startServers(herd: Herd, dir: string, dataRoot: string, runDir: string, images: readonly Recipe[], signal: AbortSignal): Promise<Env> {
   const logFile = (name: string): string => join(dir, 'logs', `${name}.log`)
   const home = process.env['DROVER_LOCAL_POSTGRES'] ?? ''
   const docker = process.env['DROVER_LOCAL_ENGINE'] || (await phase('Docker Engine, in a network namespace of its own', () => startEngine(herd, { dataDir: join(dir, 'docker'), runDir, logFile: logFile('dockerd') }, signal)))
   herd.useEngine(docker, herd.child('dockerd'))
-  const trainer = (recipe: Recipe): Promise<string> => phase(`image drover/${recipe}`, () => buildTrainer({ recipe, dockerHost: docker, cacheDir: TOOLS, progress: (text) => status(`  drover/${recipe}: ${text}`), signal }))
+  const trainer = async (recipe: Recipe): Promise<string | undefined> => !images.includes(recipe) ? undefined : phase(`image drover/${recipe}`, () => buildTrainer({ recipe, dockerHost: docker, cacheDir: TOOLS, progress: (text) => status(`  drover/${recipe}: ${text}`), signal }))
   const image = await trainer('trainer')
   const torchImage = await trainer('trainer-torch')
   const database = await phase('Postgres', async () => startPostgres(herd, { home, dataRoot, logFile: logFile('postgres') }, await freePort(), signal))

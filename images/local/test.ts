@@ -13,4 +13,4 @@ await runWithServers('test', async (env, signal) => {
   let failed = 0
   for (const tier of TIERS) failed += (await runTier(tier, { env, signal, reports: REPORTS })) === 0 ? 0 : 1
   return failed === 0 ? 0 : 1
-})
+}, ['trainer', 'trainer-torch'])

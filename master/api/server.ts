@@ -18,6 +18,7 @@ import { herdRoutes } from './routes/herd.ts'
 import { liveRoute } from './routes/live.ts'
 import { logRoutes } from './routes/logs.ts'
 import { masterRoutes } from './routes/master.ts'
+import { schemaRoutes } from './routes/schemas.ts'
 import { taskRoutes } from './routes/tasks.ts'
 import { trialRoutes } from './routes/trials.ts'
 import { uiRoutes } from './routes/ui.ts'
@@ -52,6 +53,7 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
   await authRoutes(app, deps)
   userRoutes(app, deps)
   masterRoutes(app, deps)
+  schemaRoutes(app)
   createExperimentRoute(app, deps)
   experimentRoutes(app, deps)
   trialRoutes(app, deps)

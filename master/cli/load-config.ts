@@ -3,7 +3,8 @@ import { stringify } from 'yaml'
 import { TEXT_MAX } from '../../protocol/words/config/scan-text.ts'
 import type { Findings } from '../../protocol/words/config/findings.ts'
 import { isMapping } from '../../protocol/words/config/fields.ts'
-import { mergeUnder, setPath } from '../../protocol/words/config/merge-values.ts'
+import { layUnder } from '../../protocol/words/config/layers.ts'
+import { setPath } from '../../protocol/words/config/merge-values.ts'
 import { readDocument } from '../../protocol/words/config/read-document.ts'
 import type { ConfigMistake, ExperimentConfig } from '../../protocol/words/experiment-config.ts'
 import { parseExperimentConfig } from '../../protocol/words/parse-experiment-config.ts'
@@ -26,7 +27,8 @@ export async function loadConfig(files: readonly string[], overrides: readonly s
   const found: Findings = { errors: [], warnings: [] }
   const values = texts.map((text, index) => documentOf(found, files[index] ?? '', text))
   if (found.errors.length > 0) return { ok: false, text: only, config: null, errors: found.errors, warnings: [] }
-  const merged = values.reduce((over, under) => mergeUnder(over, under))
+  const [first = {}, ...below] = values
+  const merged: Record<string, unknown> = { ...below.reduce<Readonly<Record<string, unknown>>>(layUnder, first) }
   for (const override of overrides) applyOverride(merged, override)
   return checked(stringify(merged, { aliasDuplicateObjects: false }))
 }

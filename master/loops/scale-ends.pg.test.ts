@@ -48,6 +48,11 @@ describe.skipIf(!PG_ADMIN_URL)('instances from their first word to their end', (
     rig.advance(90_000)
     await rig.db.deleteFrom('agents').execute()
     await speak(rig, id, 1)
+    // its presence is written a moment after its inventory: the scheduler would not place anything on it yet
+    await rig.db.updateTable('agents').set({ seen_at: null }).execute()
+    await rig.scale()
+    expect(await states(rig)).toEqual(['STARTING'])
+    await rig.db.updateTable('agents').set({ seen_at: new Date() }).execute()
     await rig.scale()
     expect(await rig.db.selectFrom('instances').select(['state', 'registered_at']).execute()).toEqual([{ state: 'READY', registered_at: expect.any(Date) }])
     expect(await rig.db.selectFrom('pools').select('strikes').where('name', '=', 'gpu').execute()).toEqual([{ strikes: 0 }])

@@ -18,6 +18,9 @@ export function storageOf(own: CheckpointStorageConfig | null, master: Storage):
       return { ok: true, storage: { type: 's3', bucket: own.bucket, prefix: own.prefix ?? '', endpoint: own.endpoint_url, region: regionFor(own, master) } }
     case 'directory':
       return { ok: true, storage: { type: 'directory', path: own.container_path } }
+    case 'gcs':
+    case 'azure':
+      return { ok: false, error: `checkpoint_storage.type is ${own.type}, which this cluster cannot use: write s3, shared_fs or directory, or leave checkpoint_storage out for the cluster's own` }
     case 'shared_fs':
       return { ok: true, storage: { type: 'directory', path: joinPath(own.host_path, own.storage_path) } }
   }

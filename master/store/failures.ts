@@ -13,10 +13,15 @@ const TRANSIENT_CODES = new Set([
 export function isTransient(error: unknown): boolean {
   if (!(error instanceof Error)) return false
   const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
-  if (TRANSIENT_CODES.has(code) || code.startsWith('08')) return true
+  if (TRANSIENT_CODES.has(code) || code.startsWith('08') || isStalePlan(error)) return true
   if (error instanceof AggregateError) return error.errors.some(isTransient)
   // the driver's own words for a connection that ended, which carry no code
   return code === '' && /connection terminated|timeout exceeded when trying to connect|client has encountered a connection error|not queryable|connection ended/i.test(error.message)
+}
+
+/** A table was changed after the statement was prepared. */
+export function isStalePlan(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === '0A000' && /cached plan/.test(error.message)
 }
 
 export function isUniqueViolation(error: unknown): boolean {

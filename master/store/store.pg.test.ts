@@ -124,6 +124,18 @@ describe.skipIf(!PG_ADMIN_URL)('store', () => {
     await sql`SELECT 1`.execute(rig.db)
   })
 
+  test('a table changed under a prepared statement: that call fails as transient, the next one plans anew', async () => {
+    await rig.db.connection().execute(async (db) => {
+      const ask = (): Promise<unknown> => sql`SELECT * FROM orphans WHERE id = ${'i-1'}`.execute(db)
+      await ask()
+      await ask()
+      await sql`ALTER TABLE orphans ADD COLUMN newer text`.execute(rig.db)
+      expect(isTransient(await ask().catch((error: unknown) => error))).toBe(true)
+      await ask()
+      await sql`ALTER TABLE orphans DROP COLUMN newer`.execute(rig.db)
+    })
+  })
+
   test('what comes while a transaction runs shares the next; one that fails fails alone, the others stand', async () => {
     const sizes: number[] = []
     const put = groupCommit<string, string>(rig.db, async (tx, inputs) => {

@@ -1,6 +1,9 @@
+import type { SearcherConfig } from './search-config.ts'
+
 /**
- * Experiment configuration v0, the subset of the first release, defaulted and complete. Parsed from YAML or JSON by
- * `parse-experiment-config.ts`; keys are Determined's.
+ * Experiment configuration v0, defaulted and complete. Parsed from YAML or JSON by `parse-experiment-config.ts`; keys
+ * are Determined's. Here stand the fields by which Drover acts; the others of v0 are parsed, kept beside them and
+ * handed to the training script (`FullExperimentConfig` in `config/experiment.ts`).
  */
 export interface ExperimentConfig {
   name: string
@@ -13,9 +16,9 @@ export interface ExperimentConfig {
     environment_variables: { cpu: string[]; cuda: string[]; rocm: string[] }
     force_pull_image: boolean
   }
-  /** constants only in this release: name -> {type: const, val}, nested objects allowed */
+  /** a `HyperparameterSpace` */
   hyperparameters: Record<string, unknown>
-  searcher: { name: 'single'; metric: string; smaller_is_better: boolean }
+  searcher: SearcherConfig
   resources: { slots_per_trial: number; resource_pool: string; priority: number | null; shm_size: number | null }
   max_restarts: number
   checkpoint_storage: CheckpointStorageConfig | null
@@ -28,6 +31,8 @@ export type CheckpointStorageConfig = RetentionConfig &
   (
     | { type: 's3'; bucket: string; prefix: string | null; endpoint_url: string | null; access_key: string | null; secret_key: string | null }
     | { type: 'directory'; container_path: string }
+    | { type: 'gcs'; bucket: string; prefix: string | null }
+    | { type: 'azure'; container: string; connection_string: string | null; account_url: string | null; credential: string | null }
     | { type: 'shared_fs'; host_path: string; container_path: string | null; storage_path: string | null; propagation: string }
   )
 

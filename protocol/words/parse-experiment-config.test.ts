@@ -22,15 +22,25 @@ describe('defaults', () => {
     const { name, reproducibility, ...rest } = parsed(LEAST)
     expect(name).toMatch(/^[a-z]+-[a-z]+-[a-z]+$/)
     expect(reproducibility.experiment_seed).toBeLessThan(2 ** 31)
+    const each = <T>(one: T): { cpu: T; cuda: T; rocm: T } => ({ cpu: one, cuda: one, rocm: one })
     expect(rest).toEqual({
-      description: '', labels: [], entrypoint: 'python3 train.py',
+      description: '', labels: [], workspace: '', project: '', entrypoint: 'python3 train.py',
       environment: {
-        image: { cpu: DEFAULT_IMAGE, cuda: DEFAULT_IMAGE, rocm: DEFAULT_IMAGE },
-        environment_variables: { cpu: [], cuda: [], rocm: [] }, force_pull_image: false,
+        image: each(DEFAULT_IMAGE), environment_variables: each([]), force_pull_image: false, registry_auth: null, ports: {}, proxy_ports: [], add_capabilities: [], drop_capabilities: [], pod_spec: null,
       },
-      hyperparameters: {}, searcher: { name: 'single', metric: 'loss', smaller_is_better: true },
-      resources: { slots_per_trial: 1, resource_pool: '', priority: null, shm_size: null },
+      hyperparameters: {}, searcher: { name: 'single', metric: 'loss', smaller_is_better: true, source_trial_id: null, source_checkpoint_uuid: null, max_length: null },
+      resources: { slots_per_trial: 1, max_slots: null, weight: 1, resource_pool: '', priority: null, shm_size: null, devices: [], is_single_node: false, native_parallel: false },
       max_restarts: 5, checkpoint_storage: null, bind_mounts: [], preemption_timeout: 3600,
+      scheduling_unit: 100, records_per_epoch: 0, perform_initial_validation: false, min_validation_period: { batches: 0 }, min_checkpoint_period: { batches: 0 }, checkpoint_policy: 'best',
+      profiling: { enabled: false, begin_on_batch: 0, end_after_batch: null, sync_timings: true },
+      optimizations: {
+        aggregation_frequency: 1, average_aggregated_gradients: true, average_training_metrics: true, gradient_compression: false, grad_updates_size_file: null, mixed_precision: 'O0',
+        tensor_fusion_threshold: 64, tensor_fusion_cycle_time: 1, auto_tune_tensor_fusion: false,
+      },
+      debug: false, data: {}, data_layer: null,
+      log_policies: [{ name: 'CUDA OOM', pattern: '.*CUDA out of memory.*', action: null }, { name: 'ECC Error', pattern: '.*uncorrectable ECC error encountered.*', action: null }],
+      retention_policy: { log_retention_days: null }, integrations: null, slurm: { slots_per_node: null, gpu_type: null, sbatch_args: [] }, pbs: { slots_per_node: null, pbsbatch_args: [] },
+      security: null, tensorboard_storage: null, internal: null,
     })
   })
   test('the same text gives the same name and seed, another text others', () => {
@@ -48,8 +58,8 @@ describe('accepted forms', () => {
     ['hyperparameters: {lr: 0.1, nest: {on: true, list: [1, a]}, c: {type: const, val: x}}', (c) => c.hyperparameters, {
       lr: { type: 'const', val: 0.1 }, nest: { on: { type: 'const', val: true }, list: { type: 'const', val: [1, 'a'] } }, c: { type: 'const', val: 'x' },
     }],
-    ['resources: {slots_per_trial: 0, shm_size: 4 GiB, priority: 99}', (c) => c.resources, { slots_per_trial: 0, resource_pool: '', priority: 99, shm_size: 2 ** 32 }],
-    ['resources: {shm_size: "500 MB"}', (c) => c.resources.shm_size, 5e8],
+    ['resources: {slots_per_trial: 0, shm_size: 4 GiB, priority: 99}', (c) => [c.resources.slots_per_trial, c.resources.priority, c.resources.shm_size], [0, 99, 2 ** 32]],
+    ['resources: {shm_size: "500 MB"}', (c) => c.resources.shm_size, 500 * 2 ** 20],
     ['resources: {shm_size: 1.5g}', (c) => c.resources.shm_size, 1.5 * 2 ** 30],
     ['checkpoint_storage: {type: s3, bucket: my-bucket}', (c) => c.checkpoint_storage, {
       type: 's3', bucket: 'my-bucket', prefix: null, endpoint_url: null, access_key: null, secret_key: null, save_experiment_best: 0, save_trial_best: 1, save_trial_latest: 1,
@@ -71,10 +81,10 @@ describe('accepted forms', () => {
 
 describe('mistakes', () => {
   test('all come at once', () => {
-    expect(mistakes('entrypont: x\nsearcher: {name: random, metric: m, max_trials: 3}\nresources: {slots_per_trial: -1, prority: 3}')).toEqual([
+    expect(mistakes('entrypont: x\nsearcher: {name: randon, metric: m, max_trials: 3}\nresources: {slots_per_trial: -1, prority: 3}')).toEqual([
       'entrypont: unknown key "entrypont"; did you mean "entrypoint"?',
       'entrypoint: is missing; write the command that starts the training, as in "python3 train.py"',
-      'searcher.name: found "random" (text); this release has single only',
+      'searcher.name: found "randon" (text); allowed: single, random, grid, async_halving, adaptive_asha; did you mean "random"?',
       'resources.prority: unknown key "prority"; did you mean "priority"?',
       'resources.slots_per_trial: found -1 (a number); a whole number from 0 to 65536 is needed',
     ])
@@ -89,7 +99,7 @@ describe('mistakes', () => {
     ['labels: x', 'labels: found "x" (text); a list of short texts is needed'],
     ['__proto__: {a: 1}', '__proto__: the key "__proto__" is not allowed'],
     ['hyperparameters: {constructor: 1}', 'hyperparameters.constructor: the key "constructor" is not allowed'],
-    ['hyperparameters: {lr: {type: log, minval: -3}}', 'hyperparameters.lr.type: found "log" (text); searcher single takes constants only: write the value itself, or {type: const, val: ...}'],
+    ['hyperparameters: {lr: {type: log, minval: -3, maxval: -1, base: 10}}', 'hyperparameters.lr.type: found "log" (text); searcher single takes constants only: write the value itself, or {type: const, val: ...}'],
     ['hyperparameters: {lr: {type: const}}', 'hyperparameters.lr.val: is missing; a const needs its value'],
     ['hyperparameters: {lr: .nan}', 'hyperparameters.lr: found NaN; only finite numbers are allowed'],
     ['hyperparameters: [1]', 'hyperparameters: found a list of 1; a map from name to value is needed'],
@@ -100,7 +110,9 @@ describe('mistakes', () => {
     ['environment: {environment_variables: ["=x"]}', 'environment.environment_variables[0]: found "=x" (text); KEY=value or KEY is needed'],
     ['environment: {force_pull_image: yes}', 'environment.force_pull_image: found "yes" (text); true or false is needed'],
     ['environment: {image: {cuba: x}}', 'environment.image.cuba: unknown key "cuba"; did you mean "cuda"?'],
-    ['checkpoint_storage: {type: gcs, bucket: b}', 'checkpoint_storage.type: found "gcs" (text); allowed: s3, directory, shared_fs (Drover speaks S3 and directories)'],
+    ['checkpoint_storage: {type: gcp, bucket: b}', 'checkpoint_storage.type: found "gcp" (text); allowed: s3, directory, shared_fs, gcs, azure; did you mean "gcs"?'],
+    ['workspace: w', 'project: is missing; give workspace and project together or not at all'],
+    ['profiling: {enabled: true, begin_on_batch: 5, end_after_batch: 4}', 'profiling.end_after_batch: found 4, and begin_on_batch is 5; end_after_batch must not be below it'],
     ['checkpoint_storage: {type: s3}', 'checkpoint_storage.bucket: is missing; the name of the bucket is needed'],
     ['checkpoint_storage: {type: s3, bucket: abc, prefix: a/../b}', 'checkpoint_storage.prefix: found "a/../b" (text); a prefix without ".." is needed'],
     ['checkpoint_storage: {type: shared_fs, host_path: rel}', 'checkpoint_storage.host_path: found "rel" (text); an absolute path without ".." is needed'],
@@ -127,9 +139,10 @@ describe('mistakes', () => {
 })
 
 test("Determined's other fields are accepted and named in a warning, unless they ask for nothing", () => {
-  const result = parseExperimentConfig(`${LEAST}debug: false\ndata: {}\nworkspace: w\nscheduling_unit: 100\nprofiling: {enabled: true}\nenvironment: {pod_spec: {a: 1}}`)
+  const result = parseExperimentConfig(`${LEAST}debug: false\ndata: {a: 1}\nworkspace: w\nproject: p\nscheduling_unit: 100\nprofiling: {enabled: true}\nenvironment: {pod_spec: {a: 1}}`)
   expect(result.ok).toBe(true)
-  expect(result.warnings.map((one) => one.path).sort()).toEqual(['environment.pod_spec', 'profiling', 'scheduling_unit', 'workspace'])
+  expect(result.warnings.map((one) => one.path).sort()).toEqual(['environment.pod_spec', 'profiling', 'project', 'scheduling_unit', 'workspace'])
+  expect(result.warnings.find((one) => one.path === 'environment.pod_spec')?.message).toBe('is accepted and has no effect here: it is for Kubernetes')
 })
 
 describe('hostile text', () => {

@@ -3,9 +3,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startStack, missingParts, type Stack } from '../rig/stack.ts'
 import { assignRows } from './assign.ts'
+import { coldRows } from './cold.ts'
 import { fleetRows } from './fleet.ts'
 import { idleRows } from './idle.ts'
 import { measured, table, type Measured, type Row } from './row.ts'
+import { searchRows } from './search.ts'
 import { startRows } from './start.ts'
 import { uploadRows } from './upload.ts'
 
@@ -13,12 +15,14 @@ import { uploadRows } from './upload.ts'
 interface Group {
   names: string[]
   stack: boolean
-  run: (stack: Stack) => Promise<Row[]>
+  run: (stack: Stack) => Promise<Row[]> | Row[]
 }
 
 const GROUPS: readonly Group[] = [
+  { names: ['ASHA in memory, 100,000 trials', 'ASHA in memory, last tenth'], stack: false, run: searchRows },
   { names: ['checkpoint upload 256 MiB over HTTP'], stack: false, run: uploadRows },
   { names: ['E1 idle memory, agent', 'E1 idle CPU, agent', 'idle memory, master', 'idle CPU, master'], stack: true, run: idleRows },
+  { names: ['cold: submit to running, less EC2, agent start and container start', 'idle limit to TerminateInstances'], stack: false, run: coldRows },
   { names: ['1,000 agents at 5 s heartbeats, CPU of the master', '1,000 agents at 5 s heartbeats, memory of the master'], stack: true, run: fleetRows },
   { names: ['submit to assigned at 500/s, p50', 'submit to assigned at 500/s, p99'], stack: true, run: assignRows },
   { names: ['C1 submit to running, dockerode', 'C1 submit to running, docker run'], stack: true, run: startRows },

@@ -4,6 +4,7 @@ import { contextOf } from '../rig/client.ts'
 import { until } from '../rig/processes.ts'
 import type { Stack } from '../rig/stack.ts'
 import type { Row } from './row.ts'
+import { watchStarts, type Starts } from './starts.ts'
 
 const COUNT = 50
 const IMAGE = process.env['DROVER_TEST_IMAGE'] ?? ''
@@ -30,36 +31,6 @@ export async function startRows(stack: Stack): Promise<Row[]> {
     { name: 'C1 submit to running, dockerode', unit: 'ms', ours, peer: bare, peerName: 'dockerode create+start', goal: { atMost: 1.05 } },
     { name: 'C1 submit to running, docker run', unit: 'ms', ours, peer: command, peerName: 'docker run -d', goal: { atMost: 0.9 } },
   ]
-}
-
-interface Starts {
-  /** resolves at the next start of a container that `matches` */
-  next(matches: (labels: Record<string, string>) => boolean): Promise<number>
-  stop(): void
-}
-
-async function watchStarts(docker: Docker): Promise<Starts> {
-  const stream = await docker.getEvents({ filters: { type: ['container'], event: ['start'] } })
-  const waiting = new Set<(labels: Record<string, string>, at: number) => void>()
-  let rest = ''
-  stream.on('data', (chunk: Buffer) => {
-    const at = performance.now()
-    const parts = (rest + chunk.toString('utf8')).split('\n')
-    rest = parts.pop() ?? ''
-    for (const part of parts) if (part.trim() !== '') for (const tell of waiting) tell((JSON.parse(part) as { Actor: { Attributes: Record<string, string> } }).Actor.Attributes, at)
-  })
-  return {
-    next: (matches) =>
-      new Promise((resolve) => {
-        const tell = (labels: Record<string, string>, at: number): void => {
-          if (!matches(labels)) return
-          waiting.delete(tell)
-          resolve(at)
-        }
-        waiting.add(tell)
-      }),
-    stop: () => (stream as unknown as { destroy(): void }).destroy(),
-  }
 }
 
 async function viaDrover(stack: Stack, watch: Starts, contextTgz: string): Promise<number> {

@@ -1,30 +1,26 @@
-import type { ExperimentConfig } from '../experiment-config.ts'
 import { PROPAGATIONS } from './checkpoint-storage.ts'
-import { readAbsolutePath, readChoice, readFlag, readList, readMap, requireField } from './fields.ts'
+import { ABSOLUTE } from './fields.ts'
 import { addError, at, quote, under } from './findings.ts'
-import type { Findings } from './findings.ts'
+import { checked, choice, flag, list, needed, object, text } from './shape.ts'
 
-type Mount = ExperimentConfig['bind_mounts'][number]
+/** A relative path lies under the working directory of the container. */
+const WITHIN = { max: 4096, pattern: /^(?!(.*\/)?\.\.(\/|$))/, shape: 'a path without ".." is needed' }
 
-export function readBindMounts(found: Findings, path: string, value: unknown): Mount[] {
-  const mounts = readList(found, path, value, 256, '{host_path, container_path}').map((one, index) => mount(found, at(path, index), one))
+const MOUNT = checked(object({
+  host_path: needed(text('/', { max: 4096, ...ABSOLUTE }), 'the absolute path on the agent is needed'),
+  container_path: needed(text('/', WITHIN), 'the path inside the container is needed'),
+  read_only: flag(false),
+  propagation: choice('rprivate', PROPAGATIONS),
+}), (found, path, { container_path: place }) => {
+  const bare = place.replace(/\/+$/, '')
+  if (bare === '') addError(found, under(path, 'container_path'), 'found "/"; the root of the container cannot be mounted over')
+  if (bare === '.') addError(found, under(path, 'container_path'), 'found "."; the working directory cannot be mounted over, a directory below it can')
+})
+
+export const bindMounts = checked(list(MOUNT, 256, '{host_path, container_path}'), (found, path, mounts) => {
   const seen = new Set<string>()
   mounts.forEach(({ container_path }, index) => {
-    if (container_path !== '/' && seen.has(container_path)) addError(found, under(at(path, index), 'container_path'), `${quote(container_path)} is mounted twice; give each mount a place of its own`)
+    if (seen.has(container_path)) addError(found, under(at(path, index), 'container_path'), `${quote(container_path)} is mounted twice; give each mount a place of its own`)
     seen.add(container_path)
   })
-  return mounts
-}
-
-function mount(found: Findings, path: string, value: unknown): Mount {
-  const fields = readMap(found, path, value, ['host_path', 'container_path', 'read_only', 'propagation'])
-  const [host, container] = [under(path, 'host_path'), under(path, 'container_path')]
-  requireField(found, host, fields['host_path'], 'the absolute path on the agent is needed')
-  if (requireField(found, container, fields['container_path'], 'the absolute path inside the container is needed') && fields['container_path'] === '/') addError(found, container, 'found "/"; the root of the container cannot be mounted over')
-  return {
-    host_path: readAbsolutePath(found, host, fields['host_path'], '/'),
-    container_path: readAbsolutePath(found, container, fields['container_path'], '/'),
-    read_only: readFlag(found, under(path, 'read_only'), fields['read_only'], false),
-    propagation: readChoice(found, under(path, 'propagation'), fields['propagation'], 'rprivate', PROPAGATIONS),
-  }
-}
+})

@@ -1,78 +1,77 @@
 import type { CheckpointStorageConfig } from '../experiment-config.ts'
-import { isMapping, readAbsolutePath, readChoice, readMap, readText, readWhole, requireField } from './fields.ts'
-import type { Fields } from './fields.ts'
-import { addError, addWarning, show, under } from './findings.ts'
+import { ABSOLUTE, isMapping } from './fields.ts'
+import { addError, addWarning, quote, show, under } from './findings.ts'
 import type { Findings } from './findings.ts'
+import { nearest } from './nearest.ts'
+import { checked, choice, needed, object, tag, text, whole } from './shape.ts'
+import type { Shape } from './shape.ts'
 
-const RETENTION = ['save_experiment_best', 'save_trial_best', 'save_trial_latest']
-const TYPES = {
-  s3: ['bucket', 'prefix', 'endpoint_url', 'access_key', 'secret_key'],
-  directory: ['container_path'],
-  shared_fs: ['host_path', 'container_path', 'storage_path', 'propagation'],
-} as const
-/** Keys of old configurations that Determined ignores too. */
-const WITHOUT = ['checkpoint_path', 'tensorboard_path']
 export const PROPAGATIONS = ['rprivate', 'private', 'rshared', 'shared', 'rslave', 'slave'] as const
 
+const kept = (fallback: number): Shape<number> => whole(fallback, 0, 1_000_000)
+const RETENTION = { save_experiment_best: kept(0), save_trial_best: kept(1), save_trial_latest: kept(1) }
+/** Keys of old configurations that Determined ignores too. */
+const GONE = { checkpoint_path: 'Determined ignores it too', tensorboard_path: 'Determined ignores it too' }
+
+const NO_DOTS = /^(?!(.*\/)?\.\.(\/|$))/
+const prefix = text(null, { max: 512, emptyAllowed: true, pattern: NO_DOTS, shape: 'a prefix without ".." is needed' })
+const bucket = needed(text('', { max: 222, pattern: /^[A-Za-z0-9][A-Za-z0-9._-]*$/, shape: 'a bucket name of letters, digits, dots and dashes is needed' }), 'the name of the bucket is needed')
+const url = text(null, { max: 512, pattern: /^https?:\/\/[^\s]+$/, shape: 'an address that begins with http:// or https:// is needed' })
+const secret = text(null, { max: 4096 })
+const absolute = { max: 4096, ...ABSOLUTE }
+
+const TYPES = {
+  s3: object({
+    type: tag('s3'),
+    bucket: needed(text('', { max: 63, pattern: /^[A-Za-z0-9][A-Za-z0-9._-]{1,61}[A-Za-z0-9]$/, shape: 'a bucket name of 3 to 63 letters, digits, dots and dashes is needed' }), 'the name of the bucket is needed'),
+    prefix, endpoint_url: url, access_key: text(null, { max: 512 }), secret_key: text(null, { max: 512 }), ...RETENTION,
+  }, GONE),
+  directory: object({ type: tag('directory'), container_path: needed(text('/', absolute), 'the absolute path inside the container is needed'), ...RETENTION }, GONE),
+  shared_fs: checked(object({
+    type: tag('shared_fs'),
+    host_path: needed(text('/', absolute), 'the absolute path on the agent is needed'),
+    container_path: text(null, absolute),
+    storage_path: text(null, { max: 4096, pattern: NO_DOTS, shape: 'a path without ".." is needed' }),
+    propagation: choice('rprivate', PROPAGATIONS), ...RETENTION,
+  }, GONE), (found, path, { host_path: host, storage_path: below }) => {
+    if (below?.startsWith('/') && !`${below}/`.startsWith(`${host.replace(/\/+$/, '')}/`)) addError(found, under(path, 'storage_path'), `${quote(below)} lies outside host_path ${quote(host)}; write a path below it`)
+  }),
+  gcs: object({ type: tag('gcs'), bucket, prefix, ...RETENTION }, GONE),
+  azure: checked(object({
+    type: tag('azure'), container: needed(text('', { max: 63 }), 'the name of the container is needed'),
+    connection_string: secret, account_url: url, credential: secret, ...RETENTION,
+  }, GONE), azureAccount),
+} satisfies Record<CheckpointStorageConfig['type'], Shape<CheckpointStorageConfig>>
+const NAMES = Object.keys(TYPES) as CheckpointStorageConfig['type'][]
+const ALONE = object(RETENTION, { ...GONE, type: 'it is null', propagation: 'it belongs to shared_fs' })
+
 /** Null: the master's own storage. */
-export function readCheckpointStorage(found: Findings, path: string, value: unknown): CheckpointStorageConfig | null {
-  if (value === null || value === undefined) return null
-  if (!isMapping(value)) {
-    addError(found, path, `found ${show(value)}; a map with type ${Object.keys(TYPES).join(', ')} is needed`)
+export const checkpointStorage: Shape<CheckpointStorageConfig | null> = {
+  schema: { anyOf: [...NAMES.map((name) => TYPES[name].schema), ALONE.schema] },
+  read: (found, path, value) => {
+    if (value === null || value === undefined) return null
+    if (!isMapping(value)) {
+      addError(found, path, `found ${show(value)}; a map with type ${NAMES.join(', ')} is needed`)
+      return null
+    }
+    const type = value['type']
+    if (type === null || type === undefined) return retentionAlone(found, path, value)
+    const name = NAMES.find((one) => one === type)
+    if (name !== undefined) return TYPES[name].read(found, path, value)
+    const meant = typeof type === 'string' ? nearest(type, NAMES) : null
+    addError(found, under(path, 'type'), `found ${show(type)}; allowed: ${NAMES.join(', ')}${meant === null ? '' : `; did you mean ${quote(meant)}?`}${type === 'hdfs' ? ' (hdfs was removed from Determined)' : ''}`)
     return null
-  }
-  const type = value['type']
-  if (type === null || type === undefined) return retentionAlone(found, path, value)
-  if (type !== 's3' && type !== 'directory' && type !== 'shared_fs') {
-    const foreign = type === 'gcs' || type === 'azure' ? ' (Drover speaks S3 and directories)' : ''
-    addError(found, under(path, 'type'), `found ${show(type)}; allowed: ${Object.keys(TYPES).join(', ')}${foreign}`)
-    return null
-  }
-  const fields = readMap(found, path, value, ['type', ...TYPES[type], ...RETENTION], WITHOUT)
-  return { ...placeOf(found, path, type, fields), ...retentionOf(found, path, fields) }
+  },
 }
 
-function retentionAlone(found: Findings, path: string, value: unknown): null {
-  const fields = readMap(found, path, value, ['type', ...RETENTION], [...WITHOUT, 'propagation'])
-  retentionOf(found, path, fields)
-  if (Object.keys(fields).length > 0) addWarning(found, path, 'has no type: the storage of the master is used, and its retention with it')
+/** The master lays its own storage under a configuration before it is read, so this is seen without a master only. */
+function retentionAlone(found: Findings, path: string, value: Record<string, unknown>): null {
+  ALONE.read(found, path, value)
+  if (Object.keys(value).length > 0) addWarning(found, path, 'has no type: it is completed with the storage of the master, which is not known here')
   return null
 }
 
-function retentionOf(found: Findings, path: string, fields: Fields): Pick<CheckpointStorageConfig, 'save_experiment_best' | 'save_trial_best' | 'save_trial_latest'> {
-  const count = (key: string, fallback: number): number => readWhole(found, under(path, key), fields[key], fallback, 0, 1_000_000)
-  return { save_experiment_best: count('save_experiment_best', 0), save_trial_best: count('save_trial_best', 1), save_trial_latest: count('save_trial_latest', 1) }
-}
-
-type Place = DistributiveOmit<CheckpointStorageConfig, 'save_experiment_best' | 'save_trial_best' | 'save_trial_latest'>
-type DistributiveOmit<T, K extends keyof never> = T extends unknown ? Omit<T, K> : never
-
-function placeOf(found: Findings, path: string, type: keyof typeof TYPES, fields: Fields): Place {
-  if (type === 's3') return s3Of(found, path, fields)
-  if (type === 'directory') {
-    const place = under(path, 'container_path')
-    requireField(found, place, fields['container_path'], 'the absolute path inside the container is needed')
-    return { type, container_path: readAbsolutePath(found, place, fields['container_path'], '/') }
-  }
-  requireField(found, under(path, 'host_path'), fields['host_path'], 'the absolute path on the agent is needed')
-  return {
-    type,
-    host_path: readAbsolutePath(found, under(path, 'host_path'), fields['host_path'], '/'),
-    container_path: readAbsolutePath(found, under(path, 'container_path'), fields['container_path'], null),
-    storage_path: readText(found, under(path, 'storage_path'), fields['storage_path'], null, { max: 4096, pattern: /^(?!(.*\/)?\.\.(\/|$))/, shape: 'a path without ".." is needed' }),
-    propagation: readChoice(found, under(path, 'propagation'), fields['propagation'], 'rprivate', PROPAGATIONS),
-  }
-}
-
-function s3Of(found: Findings, path: string, fields: Fields): Place {
-  const text = (key: string, max: number): string | null => readText(found, under(path, key), fields[key], null, { max })
-  requireField(found, under(path, 'bucket'), fields['bucket'], 'the name of the bucket is needed')
-  return {
-    type: 's3',
-    bucket: readText(found, under(path, 'bucket'), fields['bucket'], '', { max: 63, pattern: /^[A-Za-z0-9][A-Za-z0-9._-]{1,61}[A-Za-z0-9]$/, shape: 'a bucket name of 3 to 63 letters, digits, dots and dashes is needed' }),
-    prefix: readText(found, under(path, 'prefix'), fields['prefix'], null, { max: 512, emptyAllowed: true, pattern: /^(?!(.*\/)?\.\.(\/|$))/, shape: 'a prefix without ".." is needed' }),
-    endpoint_url: readText(found, under(path, 'endpoint_url'), fields['endpoint_url'], null, { max: 512, pattern: /^https?:\/\/[^\s]+$/, shape: 'an address that begins with http:// or https:// is needed' }),
-    access_key: text('access_key', 512),
-    secret_key: text('secret_key', 512),
-  }
+function azureAccount(found: Findings, path: string, { connection_string: connection, account_url: account, credential }: { connection_string: string | null; account_url: string | null; credential: string | null }): void {
+  if ((connection === null) === (account === null)) addError(found, path, `has ${connection === null ? 'neither' : 'both'} connection_string and account_url; write exactly one of them`.replace('neither connection_string and', 'neither connection_string nor'))
+  else if (connection !== null && credential !== null) addError(found, under(path, 'credential'), 'belongs to account_url, not to connection_string; leave it out')
 }

@@ -9,8 +9,8 @@ export function isMapping(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/** `without`: keys of Determined's that have no meaning here; they are accepted and named in a warning. */
-export function readMap(found: Findings, path: string, value: unknown, keys: readonly string[], without: readonly string[] = []): Fields {
+/** `without`: keys of Determined's that have no meaning here, each with why; they are accepted and named in a warning. */
+export function readMap(found: Findings, path: string, value: unknown, keys: readonly string[], without: Readonly<Record<string, string>> = {}): Fields {
   if (value === null || value === undefined) return {}
   if (!isMapping(value)) {
     addError(found, path, `found ${show(value)}; a map is needed, with any of: ${keys.join(', ')}`)
@@ -18,14 +18,20 @@ export function readMap(found: Findings, path: string, value: unknown, keys: rea
   }
   for (const key of Object.keys(value)) {
     if (keys.includes(key)) continue
-    if (without.includes(key)) {
-      if (!isEmpty(value[key])) addWarning(found, under(path, key), 'is accepted for compatibility and has no effect here')
+    const why = Object.hasOwn(without, key) ? without[key] : undefined
+    if (why !== undefined) {
+      warnIdle(found, under(path, key), value[key], why)
       continue
     }
-    const meant = nearest(key, [...keys, ...without])
+    const meant = nearest(key, [...keys, ...Object.keys(without)])
     addError(found, under(path, key), `unknown key ${quote(key)}; ${meant === null ? `known here: ${keys.join(', ')}` : `did you mean ${quote(meant)}?`}`)
   }
   return value
+}
+
+/** A field that asks for something which this system does not do: accepted, named, and told why. */
+export function warnIdle(found: Findings, path: string, value: unknown, why: string): void {
+  if (!isEmpty(value)) addWarning(found, path, `is accepted and has no effect here: ${why}`)
 }
 
 function isEmpty(value: unknown): boolean {
@@ -54,6 +60,23 @@ export function readWhole<T extends number | null>(found: Findings, path: string
   if (value === null || value === undefined) return fallback
   if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) return value
   addError(found, path, `found ${show(value)}; a whole number from ${min} to ${max} is needed`)
+  return fallback
+}
+
+export interface NumberLimits {
+  min?: number
+  /** exclusive */
+  above?: number
+  max?: number
+}
+
+export function readNumber<T extends number | null>(found: Findings, path: string, value: unknown, fallback: T, limits: NumberLimits): number | T {
+  if (value === null || value === undefined) return fallback
+  const { min = -Infinity, above = -Infinity, max = Infinity } = limits
+  if (typeof value === 'number' && value >= min && value > above && value <= max) return value
+  const bounds = [limits.min === undefined ? '' : ` of at least ${min}`, limits.above === undefined ? '' : ` above ${above}`, limits.max === undefined ? '' : `, at most ${max}`].join('')
+  const cure = typeof value === 'string' && value.trim() !== '' && Number.isFinite(Number(value)) ? '; write it without quotes' : ''
+  addError(found, path, `found ${show(value)}; a number${bounds} is needed${cure}`)
   return fallback
 }
 
@@ -105,8 +128,4 @@ export function requireField(found: Findings, path: string, value: unknown, need
   return false
 }
 
-const ABSOLUTE: Pick<TextLimits, 'pattern' | 'shape'> = { pattern: /^(?!.*\/\.\.(?:\/|$))\//, shape: 'an absolute path without ".." is needed' }
-
-export function readAbsolutePath<T extends string | null>(found: Findings, path: string, value: unknown, fallback: T): string | T {
-  return readText(found, path, value, fallback, { max: 4096, ...ABSOLUTE })
-}
+export const ABSOLUTE: Pick<TextLimits, 'pattern' | 'shape'> = { pattern: /^(?!.*\/\.\.(?:\/|$))\//, shape: 'an absolute path without ".." is needed' }
