@@ -33,7 +33,7 @@ function herdLines(why: Why): string[] {
     ...(pool?.paused ? [`pool ${pool.name} is paused: ${pool.paused}`] : []),
     ...starting.map((one) => `starting: ${one.id ?? 'asked of EC2'}  ${one.type} ${one.zone} ${one.market}  ${stateWord(one.state)}  ${ageText(one.ageSeconds * 1000)}`),
     ...(pool?.dry ?? []).map((mark) => `refused: ${mark.type} ${mark.zone || 'every zone'} ${mark.market}: ${mark.code}: ${withoutStop(mark.text)}; left alone until ${whenText(mark.until)}`),
-    ...launches.filter((launch) => launch.state !== 'LAUNCHING').slice(0, LAUNCHES_SHOWN).map((launch) => `asked EC2 at ${whenText(launch.decidedAt)}: ${launch.count} x ${launch.type} ${launch.zone} ${launch.market}: ${launchOutcome(launch)}`),
+    ...launches.filter((launch) => launch.state !== 'LAUNCHING' || launch.error !== null).slice(0, LAUNCHES_SHOWN).map((launch) => `asked EC2 at ${whenText(launch.decidedAt)}: ${launch.count} x ${launch.type} ${launch.zone} ${launch.market}: ${launchOutcome(launch)}`),
   ]
 }
 

@@ -24,6 +24,8 @@ export interface LeadershipDeps {
 
 export function startLeadership(deps: LeadershipDeps): Leadership {
   let held: { epoch: number; untilMs: number } | null = null
+  /** what the log said last: one that stood still for longer than its lease is no leader any more before it looks */
+  let told: number | null = null
   const epoch = (): number | null => (held && deps.clock.monotonicMs() < held.untilMs ? held.epoch : null)
   const loop = startLoop({
     name: 'leader', sweepMs: (LEADER_TTL_SECONDS * 1000) / 4, capMs: 1_000, signal: deps.signal, clock: deps.clock, random: deps.random, log: deps.log,
@@ -32,9 +34,9 @@ export function startLeadership(deps: LeadershipDeps): Leadership {
       const before = epoch()
       const now = await acquireLeader(deps.db, deps.holder)
       held = now === null ? null : { epoch: now, untilMs: askedMs + LEADER_TTL_SECONDS * 1000 }
-      if (now === before) return
-      deps.log.info({ epoch: now }, now === null ? 'another master decides' : 'this master decides')
-      if (now !== null) deps.onElected()
+      if (now !== told) deps.log.info({ epoch: now }, now === null ? 'another master decides' : 'this master decides')
+      told = now
+      if (now !== null && now !== before) deps.onElected()
     },
   })
   return {

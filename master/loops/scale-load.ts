@@ -48,7 +48,7 @@ async function loadPools(tx: Tx, deps: HerdDeps): Promise<ScalePool[]> {
 async function loadLaunches(tx: Tx, deps: HerdDeps): Promise<ScaleLaunch[]> {
   const { rows } = await sql<ScaleLaunch>`
     SELECT l.id AS launch, l.pool, l.type, l.zone, l.market, l.gang, l.count - (SELECT count(*)::int FROM instances i WHERE i.launch_id = l.id AND i.state = 'GONE') AS count,
-      l.slots, ${millis(sql`l.decided_at`)} AS "decidedAt", ${millis(sql`l.called_at`)} AS "calledAt", l.allocations
+      l.slots, ${millis(sql`l.decided_at`)} AS "decidedAt", ${millis(sql`l.called_at`)} AS "calledAt", nullif(l.error_code, '') AS "openCode", l.allocations
     FROM launches l WHERE l.state = 'LAUNCHING' ORDER BY l.decided_at, l.id`.execute(tx)
   return rows.map((row) => ({ ...row, calledAt: deps.background.has(`launch:${row.launch}`) ? row.calledAt : null }))
 }

@@ -3,7 +3,7 @@ import { refuse } from '../cloud/double.ts'
 import { PG_ADMIN_URL } from '../store/fresh-db.ts'
 import { launchToken } from '../identity/launch-token.ts'
 import { NotLeaderError } from '../store/leader.ts'
-import { launch, openHerdRig, speak, states, texts, type HerdRig } from './herd-rig.ts'
+import { HERD, launch, openHerdRig, speak, states, texts, type HerdRig } from './herd-rig.ts'
 import { newExperiment } from './rig.ts'
 import { intendLaunch } from './scale-launch.ts'
 
@@ -195,6 +195,17 @@ describe.skipIf(!PG_ADMIN_URL)('launches', () => {
     rig.advance(seconds * 1000 + 1_000)
     await rig.scale()
     expect(rig.worlds.at(-1)?.pools[0]?.dry).toEqual([])
+  })
+
+  test('a refusal is remembered until every other offer of the pool has had its turn, be dry_period shorter', async () => {
+    const other = rig.another({ herd: { ...HERD, dryMs: 1_000 } })
+    rig.cloud.rule = () => refuse('capacity', 'InsufficientInstanceCapacity')
+    once(launch())
+    await other.scale()
+    const offers = 2 * (other.herd.facts.of('gpu')?.places.length ?? 0)
+    expect(offers).toBeGreaterThan(2)
+    const [mark] = await rig.db.selectFrom('dry_marks').selectAll().execute()
+    expect(((mark?.until.getTime() ?? 0) - Date.now() - clockAhead()) / 1000).toBeCloseTo(offers * 6, -1)
   })
 
   test.each(['throttled', 'unavailable'] as const)('%s: the outcome is not known, the intent stays', async (kind) => {

@@ -139,6 +139,12 @@ describe('calls', () => {
     expect(acts({ launches: [launchOf('l', 1, 1, { calledAt: NOW - 15_001 })], pools: [poolOf({}, { lastCallAt: NOW - 1 })] })).toEqual([])
   })
 
+  test('an answer that left a call open is told with its code, and is the reason to ask again', () => {
+    const launches = [launchOf('l', 1, 1, { calledAt: null, decidedAt: NOW - 5_001, openCode: 'RequestLimitExceeded' })]
+    expect(tells({ pending: [pendingOf('a.1', 1)], launches })[0]).toContain('EC2 is asked for 1 x small in a, on-demand (it answered RequestLimitExceeded: asked again with the same token, which makes nothing twice)')
+    expect(acts({ pending: [pendingOf('a.1', 1)], launches })).toMatchObject([{ kind: 'call-again', reason: expect.stringMatching(/^EC2 answered RequestLimitExceeded: /) }])
+  })
+
   test('what an open call has already made is not counted twice', () => {
     const instances = [startingOf('i-1', 1, { launch: 'l' })]
     expect(acts({ instances, launches: [launchOf('l', 2, 1)], pending: [1, 2, 3].map((n) => pendingOf(`t-${n}.1`, 1, n)) })).toMatchObject([{ kind: 'launch', count: 1 }])

@@ -47,12 +47,16 @@ function scalePool(view: PoolView): ScaleDecision[] {
 function callOf(view: PoolView, { plan }: Planned): ScaleDecision[] {
   const unknown = view.launches.find((launch) => isDue(launch, view.now))
   if (unknown) {
-    const since = unknown.calledAt === null ? 'its call was never begun' : `EC2 has not answered for ${Math.round((view.now - unknown.calledAt) / 1_000)} s`
-    return [{ kind: 'call-again', launch: unknown.launch, reason: `${since}: asked again for ${unknown.count} x ${unknown.type} in ${unknown.zone} with the same token, which makes no more than one set` }]
+    return [{ kind: 'call-again', launch: unknown.launch, reason: `${openSince(unknown, view.now)}: asked again for ${unknown.count} x ${unknown.type} in ${unknown.zone} with the same token, which makes no more than one set` }]
   }
   if (!plan) return []
   const allocations = [...new Set(plan.demands.flatMap((demand) => demand.stands))]
   return [{ kind: 'launch', pool: view.pool.policy.name, offer: plan.offer, gang: plan.gang, count: plan.count, allocations, reason: launchReason(view, plan) }]
+}
+
+function openSince({ calledAt, openCode }: ScaleLaunch, now: number): string {
+  if (calledAt !== null) return `EC2 has not answered for ${Math.round((now - calledAt) / 1_000)} s`
+  return openCode === null ? 'its call was never begun' : `EC2 answered ${openCode}`
 }
 
 function isDue({ calledAt, decidedAt }: ScaleLaunch, now: number): boolean {

@@ -121,7 +121,7 @@ export class Herd {
 
   private launch({ pool, offer, gang, count, allocations }: Extract<ScaleDecision, { kind: 'launch' }>): void {
     if (this.lastCallAt !== null && this.now - this.lastCallAt < this.pool.callMs) throw new Error('two calls too close')
-    const launch: ScaleLaunch = { launch: `l${String(this.calls).padStart(3, '0')}`, pool, type: offer.type, zone: offer.zone, market: offer.market, gang, count, slots: offer.slots, decidedAt: this.now, calledAt: this.now, allocations }
+    const launch: ScaleLaunch = { launch: `l${String(this.calls).padStart(3, '0')}`, pool, type: offer.type, zone: offer.zone, market: offer.market, gang, count, slots: offer.slots, decidedAt: this.now, calledAt: this.now, openCode: null, allocations }
     const fate = this.fate.calls[this.calls] ?? 'made'
     this.calls += 1
     if (fate === 'never-begun') this.launches = [...this.launches, { ...launch, calledAt: null }]

@@ -39,7 +39,7 @@ export function startingOf(id: string, slots: number, over: Partial<ScaleInstanc
 }
 
 export function launchOf(launch: string, count: number, slots: number, over: Partial<ScaleLaunch> = {}): ScaleLaunch {
-  return { launch, pool: 'p', type: 'small', zone: 'a', market: 'on-demand', gang: false, count, slots, decidedAt: NOW - 2_000, calledAt: NOW - 1_000, allocations: [], ...over }
+  return { launch, pool: 'p', type: 'small', zone: 'a', market: 'on-demand', gang: false, count, slots, decidedAt: NOW - 2_000, calledAt: NOW - 1_000, openCode: null, allocations: [], ...over }
 }
 
 export function pendingOf(allocation: string, slots: number, order = 1, over: Partial<PendingAllocation> = {}): PendingAllocation {

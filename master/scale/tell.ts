@@ -43,7 +43,7 @@ function comingText({ instances, launches }: PoolView): string[] {
   const starting = instances.filter((instance) => instance.state === 'STARTING').length
   return [
     ...(starting > 0 ? [`${count(starting, 'instance')} ${starting === 1 ? 'is' : 'are'} starting`] : []),
-    ...launches.filter((launch) => launch.count > 0).map((launch) => `EC2 is asked for ${launch.count} x ${offerText(launch)}`),
+    ...launches.filter((launch) => launch.count > 0).map((launch) => `EC2 is asked for ${launch.count} x ${offerText(launch)}${launch.openCode === null ? '' : ` (it answered ${launch.openCode}: asked again with the same token, which makes nothing twice)`}`),
   ]
 }
 

@@ -46,6 +46,8 @@ export interface ScaleLaunch {
   decidedAt: number
   /** null = the call was never begun, or broke off without an answer */
   calledAt: number | null
+  /** code of EC2's last answer, which left the outcome open (throttled, a fault of its own); null = there was none */
+  openCode: string | null
   /** allocations it was decided for */
   allocations: readonly string[]
 }

@@ -14,9 +14,15 @@ const MIGRATIONS: Readonly<Record<string, { up: string }>> = { '0001-init': init
 
 pg.types.setTypeParser(pg.types.builtins.INT8, Number)
 
+/**
+ * A process that stands still, or whose host is gone, in the middle of a transaction keeps its locks no longer than this: that
+ * on the leader's row among them, for which the next leader waits (F15).
+ */
+const STANDSTILL_MS = 5_000
+
 /** Pool of at most `max` connections; statements are cut off after 30 s. Connections that are cut go to `onError`. */
 export function openDb(url: string, options: { max: number; applicationName: string; onError: (error: Error) => void }): Db {
-  const pool = new pg.Pool({ connectionString: url, max: options.max, application_name: options.applicationName, statement_timeout: 30_000, connectionTimeoutMillis: 5_000, keepAlive: true })
+  const pool = new pg.Pool({ connectionString: url, max: options.max, application_name: options.applicationName, statement_timeout: 30_000, idle_in_transaction_session_timeout: STANDSTILL_MS, connectionTimeoutMillis: 5_000, keepAlive: true })
   pool.on('error', options.onError)
   // a connection that is cut between two statements of a transaction has no other listener: without one the process dies
   pool.on('connect', (client) => {

@@ -30,6 +30,24 @@ describe.skipIf(!PG_ADMIN_URL)('store', () => {
     expect(await acquireLeader(db, 'd')).toBe(3)
   })
 
+  test('a leader that stands still inside a deciding transaction keeps the next one out for seconds, not for ever', async () => {
+    const { db } = rig
+    await sql`DELETE FROM leader`.execute(db)
+    const old = (await acquireLeader(db, 'old')) ?? 0
+    let goOn = (): void => undefined
+    const standsStill = new Promise<void>((resolve) => { goOn = resolve })
+    const stopped = db.transaction().execute(async (tx) => {
+      await assertLeader(tx, old)
+      await standsStill
+      await addEvents(tx, [{ kind: 'stale', text: 'decided by a leader that is none any more' }])
+    }).catch((error: unknown) => error)
+    await sql`UPDATE leader SET until = clock_timestamp() - interval '1 second'`.execute(db)
+    expect(await acquireLeader(db, 'new')).toBe(old + 1)
+    goOn()
+    expect(isTransient(await stopped)).toBe(true)
+    expect(await db.selectFrom('events').select('id').where('kind', '=', 'stale').execute()).toEqual([])
+  }, 20_000)
+
   test('the cluster\'s id is made once', async () => {
     const ids = await Promise.all([openCluster(rig.db), openCluster(rig.db)])
     expect(new Set(ids.map((cluster) => cluster.clusterId)).size).toBe(1)

@@ -24,7 +24,16 @@ export interface Stack {
   agent: Program
   dockerHost: string
   docker(...args: string[]): string
+  /** Another master on the same database and state directory; it ends with the stack. */
+  addMaster(): Promise<AddedMaster>
   stop(): Promise<void>
+}
+
+export interface AddedMaster {
+  program: Program
+  url: string
+  agentPort: number
+  logFile: string
 }
 
 export interface StackOptions {
@@ -36,6 +45,8 @@ export interface StackOptions {
   yaml?: string
   /** default 1 */
   agents?: 0 | 1
+  /** of nats-server; default: a free one */
+  natsPort?: number
 }
 
 const REPO = resolve(import.meta.dirname, '../..')
@@ -77,7 +88,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
 
 async function beginStack(options: StackOptions, dir: string, begin: (program: Promise<Program>, signal?: NodeJS.Signals) => Promise<Program>, end: () => Promise<void>): Promise<Stack> {
   const dockerHost = process.env['DROVER_TEST_DOCKER'] ?? ''
-  const [pgPort, natsPort, httpPort, agentPort] = await Promise.all([freePort(), freePort(), freePort(), freePort()])
+  const [pgPort, natsPort, httpPort, agentPort] = await Promise.all([freePort(), options.natsPort ?? freePort(), freePort(), freePort()])
   const masterDir = join(dir, 'master')
   const env = {
     PATH: process.env['PATH'], HOME: dir, AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test', AWS_REGION: 'us-east-1',
@@ -93,7 +104,9 @@ async function beginStack(options: StackOptions, dir: string, begin: (program: P
   writeFileSync(join(dir, 'nats.conf'), conf)
   const nats = await begin(startProgram({ name: 'nats-server', command: process.env['DROVER_TEST_NATS_SERVER'] ?? '', args: ['-c', join(dir, 'nats.conf')], env, logFile: join(dir, 'nats.log'), ready: () => accepts(natsPort) }))
   const url = `http://127.0.0.1:${httpPort}`
-  const master = await begin(startProgram({ name: 'master', command: node, args: [MASTER], env, logFile: join(dir, 'master.log'), ready: async () => (await fetch(`${url}/health`)).ok }))
+  const startMaster = (name: string, at: string, more: Record<string, string> = {}): Promise<Program> =>
+    begin(startProgram({ name, command: node, args: [MASTER], env: { ...env, ...more }, logFile: join(dir, `${name}.log`), ready: async () => (await fetch(`${at}/health`)).ok }))
+  const master = await startMaster('master', url)
   const joinToken = execFileSync(node, [MASTER, 'join-token', '--state-dir', masterDir], { env, encoding: 'utf8' }).trim()
   const client = await login(url, 'admin', PASSWORD)
   const agentId = `flow-${natsPort}`
@@ -104,6 +117,11 @@ async function beginStack(options: StackOptions, dir: string, begin: (program: P
   const docker = (...args: string[]): string => execFileSync('docker', args, { env: { PATH: process.env['PATH'], DOCKER_HOST: dockerHost }, encoding: 'utf8' }).trim()
   return {
     dir, url, agentUrl, joinToken, agentId, natsPort, databaseUrl: env.DROVER_DB_URL, client, postgres, nats, master, agent, dockerHost, docker,
+    async addMaster() {
+      const [http, port] = await Promise.all([freePort(), freePort()])
+      const program = await startMaster('master-2', `http://127.0.0.1:${http}`, { DROVER_LISTEN: `127.0.0.1:${http}`, DROVER_AGENT_LISTEN: `127.0.0.1:${port}` })
+      return { program, url: `http://127.0.0.1:${http}`, agentPort: port, logFile: join(dir, 'master-2.log') }
+    },
     async stop() {
       await agent.kill('SIGTERM')
       for (const label of ['drover.agent', 'drover.sandbox']) {
