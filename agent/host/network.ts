@@ -1,5 +1,6 @@
 import { createSocket } from 'node:dgram'
 import { createServer } from 'node:net'
+import { networkInterfaces } from 'node:os'
 
 /** Below the range from which the kernel gives ports to outgoing connections (32768 on), so that none of them takes one. */
 const PORTS = { from: 20_000, to: 32_000 }
@@ -21,6 +22,11 @@ export function addressTowards(url: string): Promise<string> {
       resolve(address)
     })
   })
+}
+
+/** The network interface of this host that has the address; undefined where it is another's, as behind NAT. */
+export function interfaceOf(address: string): string | undefined {
+  return Object.entries(networkInterfaces()).find(([, all]) => all?.some((one) => one.address === address))?.[0]
 }
 
 /** One that nothing listens on and that is not in `given`. It is not held: what is given must be remembered by the caller. */

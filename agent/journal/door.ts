@@ -46,7 +46,7 @@ export interface JournalAllocation {
   stopAt: number | null
   acceptedAt: number
   /** of a gang: where this member is reached; absent until it is chosen */
-  place?: { network: 'host' | 'bridge'; address: string; port: number; gatewayPort: number }
+  place?: { network: 'host' | 'bridge'; address: string; port: number; gatewayPort: number; interface?: string }
 }
 
 export interface JournalCheckpoint {

@@ -93,7 +93,7 @@ describe('variables of the script contract', () => {
 describe('a gang', () => {
   const place = { network: 'host' as const, address: '10.0.0.2', port: 20_001, gatewayPort: 20_002 }
   const peers = [{ rank: 1, address: '10.0.0.2', port: 20_001 }, { rank: 0, address: '10.0.0.1', port: 23_456 }]
-  const member = (change: Partial<AllocationSpec> = {}, on: typeof place | { network: 'bridge'; address: string; port: number; gatewayPort: number } = place, sandbox: string | null = null) => {
+  const member = (change: Partial<AllocationSpec> = {}, on: Parameters<typeof wiringOf>[0] = place, sandbox: string | null = null) => {
     const spec = aSpec({ rank: 1, worldSize: 2, slots: ['gpu-0', 'gpu-1'], ...change })
     const built = containerOptions(spec, allocationPaths('/state', spec.alloc), GPUS, 'agent-1', wiringOf(on, sandbox, peers))
     return { network: built.HostConfig.NetworkMode, env: Object.fromEntries(built.Env.map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)])) }
@@ -110,6 +110,12 @@ describe('a gang', () => {
   test('on the host its gateway has a port of its own; else the namespace of its sandbox', () => {
     expect(member()).toMatchObject({ network: 'host', env: { DET_MASTER: 'http://127.0.0.1:20002', DET_MASTER_PORT: '20002' } })
     expect(member({}, { ...place, network: 'bridge', gatewayPort: 18_080 }, 'abc')).toMatchObject({ network: 'container:abc', env: { DET_MASTER: 'http://127.0.0.1:18080' } })
+  })
+
+  test('gloo is told the interface of the host\'s network, which the user may set otherwise', () => {
+    expect(member({}, { ...place, interface: 'ens5' }).env).toMatchObject({ GLOO_SOCKET_IFNAME: 'ens5' })
+    expect(member({ env: { GLOO_SOCKET_IFNAME: 'eth1' } }, { ...place, interface: 'ens5' }).env).toMatchObject({ GLOO_SOCKET_IFNAME: 'eth1' })
+    expect(member().env).not.toHaveProperty('GLOO_SOCKET_IFNAME')
   })
 
   test('what the launcher takes as its defaults the user may set otherwise', () => {

@@ -14,12 +14,16 @@ export function environmentOf(spec: AllocationSpec, agentId: string, wiring: Wir
   return Object.entries(variables).sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, value]) => `${name}=${value}`)
 }
 
-/** What torch.distributed.run (torchrun) takes as the defaults of its options; the one group that the user may set otherwise. */
+/**
+ * What torch.distributed.run (torchrun) takes as the defaults of its options, and where gloo listens: on a host's network
+ * it would take the address of the host's name, often 127.0.1.1. The one group that the user may set otherwise.
+ */
 function launcherVariables(spec: AllocationSpec, wiring: Wiring): Record<string, string> {
   const first = wiring.peers[0]
   return {
     PET_NNODES: String(spec.worldSize), PET_NODE_RANK: String(spec.rank), PET_NPROC_PER_NODE: String(Math.max(1, spec.slots.length)),
     PET_MASTER_ADDR: first?.address ?? '', PET_MASTER_PORT: String(first?.port ?? ''),
+    ...(wiring.interface === undefined ? {} : { GLOO_SOCKET_IFNAME: wiring.interface }),
   }
 }
 

@@ -19,4 +19,6 @@ export interface Place {
   port: number
   /** of its gateway, on 127.0.0.1 as the run sees it */
   gatewayPort: number
+  /** of the host's network, the one with the address; absent where none has it */
+  interface?: string
 }

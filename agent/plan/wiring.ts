@@ -13,6 +13,8 @@ export interface Wiring {
   network: string
   /** on 127.0.0.1 as the run sees it */
   gatewayPort: number
+  /** of the host's network, the one that the other members reach */
+  interface?: string
   /** in order of rank; of a run that is no gang, itself */
   peers: readonly Pick<Peer, 'address' | 'port'>[]
 }
@@ -24,6 +26,7 @@ export function wiringOf(place: Place | undefined, sandboxId: string | null, pee
   return {
     network: sandboxId === null ? 'host' : `container:${sandboxId}`,
     gatewayPort: place?.gatewayPort ?? GATEWAY_PORT,
+    ...(place?.interface === undefined ? {} : { interface: place.interface }),
     peers: place === undefined || peers === undefined ? ALONE.peers : peers.toSorted((a, b) => a.rank - b.rank),
   }
 }

@@ -2,15 +2,15 @@ import { readlink } from 'node:fs/promises'
 import type { AgentConfig } from '../config.ts'
 import type { Docker } from '../docker/door.ts'
 import { isDockerError } from '../docker/errors.ts'
-import { addressTowards, freePort } from '../host/network.ts'
+import { addressTowards, freePort, interfaceOf } from '../host/network.ts'
 import { probeName } from '../plan/sandbox-name.ts'
 
 /** What a member of a gang needs to know of its host. */
 export interface Places {
   /** `host` where the engine's host network is the agent's own: then other machines reach a run at the host's address */
   network(): Promise<'host' | 'bridge'>
-  /** of this host, on the way to the master */
-  hostAddress(): Promise<string>
+  /** of this host, on the way to the master, and the interface that has it */
+  hostAddress(): Promise<{ address: string; interface?: string }>
   freePort(given: ReadonlySet<number>): Promise<number>
 }
 
@@ -26,7 +26,11 @@ export function createPlaces(deps: PlacesDeps): Places {
   let known: 'host' | 'bridge' | null = deps.config.gangNetwork
   return {
     network: async () => (known ??= (await sharesOurNetwork(deps)) ? 'host' : 'bridge'),
-    hostAddress: async () => deps.config.advertiseAddress ?? addressTowards(deps.config.masterUrl),
+    async hostAddress() {
+      const address = deps.config.advertiseAddress ?? (await addressTowards(deps.config.masterUrl))
+      const name = interfaceOf(address)
+      return name === undefined ? { address } : { address, interface: name }
+    },
     freePort: (given) => freePort(given, deps.random),
   }
 }

@@ -29,5 +29,5 @@ async function onHost(context: StepContext): Promise<Place> {
   const given = new Set(context.journal.allocations().flatMap(({ place }) => (place?.network === 'host' ? [place.port, place.gatewayPort] : [])))
   const port = await context.places.freePort(given)
   const gatewayPort = await context.places.freePort(new Set([...given, port]))
-  return { network: 'host', address: await context.places.hostAddress(), port, gatewayPort }
+  return { network: 'host', ...(await context.places.hostAddress()), port, gatewayPort }
 }

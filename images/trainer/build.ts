@@ -17,9 +17,16 @@ const CHANGES = ['ENV PYTHONUNBUFFERED=1', 'CMD ["python3"]']
 /** mmdebstrap unpacks here: root's home would be closed to apt's own user, and /tmp may be small */
 const WORK = '/var/lib/drover-local/tmp'
 
+/**
+ * Debian's torchrun (PyTorch 1.13) ends at once with its own Python 3.11, which leaves 0 out when it lists the members of a
+ * flag; PyTorch 2 has the list written out likewise. Fails where the line is not there to mend.
+ */
+const MEND_TORCHRUN = 'file="$1/usr/lib/python3/dist-packages/torch/distributed/elastic/multiprocessing/api.py"; grep -q "for s in Std:" "$file" && sed -i "s/for s in Std:/for s in (Std.NONE, Std.OUT, Std.ERR, Std.ALL):/" "$file"'
+
 function mmdebstrapOf(recipe: Recipe): string[] {
   const packages = readFileSync(join(import.meta.dirname, `${recipe}.txt`), 'utf8').split('\n').filter((line) => line !== '' && !line.startsWith('#'))
-  return ['--variant=essential', `--include=${packages.join(',')}`, '--dpkgopt=path-exclude=/usr/share/man/*', '--dpkgopt=path-exclude=/usr/share/locale/*']
+  const hooks = recipe === 'trainer-torch' ? [`--customize-hook=${MEND_TORCHRUN}`] : []
+  return ['--variant=essential', `--include=${packages.join(',')}`, '--dpkgopt=path-exclude=/usr/share/man/*', '--dpkgopt=path-exclude=/usr/share/locale/*', ...hooks]
 }
 
 function digestOf(recipe: Recipe): string {

@@ -1,4 +1,4 @@
-import type { Selectable } from 'kysely'
+import { sql, type Selectable } from 'kysely'
 import { canMoveInstance, INSTANCE_STATES, type InstanceState, type Market } from '../../protocol/words/instances.ts'
 import type { Tx } from '../store/leader.ts'
 import type { InstancesTable, LaunchesTable } from '../store/schema.ts'
@@ -20,6 +20,12 @@ export async function addInstance(tx: Tx, launch: Pick<Selectable<LaunchesTable>
     state: 'STARTING', private_ip: made.privateIp, launched_at: new Date(made.launchedAt), notice: null,
   }).onConflict((conflict) => conflict.column('id').doNothing()).executeTakeFirst()
   return (result.numInsertedOrUpdatedRows ?? 0n) > 0n
+}
+
+/** What its launch was decided for and still waits: to them it matters when it goes. */
+export async function waitingFor(tx: Tx, id: string): Promise<string[]> {
+  const { rows } = await sql<{ id: string }>`SELECT a.id FROM instances i JOIN launches l ON l.id = i.launch_id JOIN allocations a ON l.allocations ? a.id WHERE i.id = ${id} AND a.state = 'PENDING' ORDER BY a.id`.execute(tx)
+  return rows.map((row) => row.id)
 }
 
 /** States of a row from which it may go there. */

@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import type { AllocationState } from '../../protocol/words/states.ts'
-import { followMembers, noteDrained } from '../store/allocations.ts'
+import { followMembers, noteDrained, noteExit } from '../store/allocations.ts'
 import { addEvents, type NewEvent } from '../store/events.ts'
 import type { Tx } from '../store/leader.ts'
 
@@ -44,8 +44,7 @@ async function loseMember(tx: Tx, agent: string, one: Held, reason: string): Pro
   const who = one.worldSize > 1 ? `rank ${one.rank}: agent ${agent}` : `agent ${agent}`
   await tx.updateTable('allocation_members').set({ lost: true, drained: true, state: 'DRAINING' }).where('allocation_id', '=', one.id).where('rank', '=', one.rank).execute()
   if (one.held) {
-    await tx.updateTable('allocations').set({ exit_kind: 'lost', exit_code: null, exit_text: `${who} was lost: ${reason}`, oom_killed: false }).where('id', '=', one.id)
-      .where((where) => where.or([where('exit_kind', 'is', null), where('exit_kind', '=', 'completed')])).execute()
+    await noteExit(tx, one.id, { kind: 'lost', code: null, text: `${who} was lost: ${reason}`, oomKilled: false, at: null })
   }
   // it may have been looked through for a member that was lost before this one
   await tx.updateTable('allocations').set({ adopted: false }).where('id', '=', one.id).execute()

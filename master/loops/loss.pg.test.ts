@@ -277,6 +277,28 @@ describe.skipIf(!PG_ADMIN_URL)('lost agents', () => {
       expect((await allocation(`trial-${trialId}.2`)).state).toBe('PENDING')
     })
 
+    test('a rank fails because another\'s host went: the loss is the cause once it is known, and costs no restart', async () => {
+      const { alloc } = await submitGang(rig, ['a1', 'a2'])
+      for (const id of ['a1', 'a2']) await report(id, state(alloc, 'RUNNING'))
+      await report('a1', exit(alloc, 'user-error', 'connection reset'), drained(alloc))
+      expect(await allocation(alloc)).toMatchObject({ exit_kind: 'user-error' })
+      await silence(rig, 400, 'a2')
+      await lose()
+      expect(await allocation(alloc)).toMatchObject({ state: 'DRAINING', exit_kind: 'lost', exit_text: expect.stringMatching(/^rank 1: agent a2 was lost/) })
+      await markAdopted(alloc)
+      await lifecyclePass(rig.deps)
+      expect((await texts('allocation-created')).at(-1)).toContain('goes again free of charge')
+      expect(await rig.db.selectFrom('trials').select('restarts').executeTakeFirst()).toEqual({ restarts: 0 })
+    })
+
+    test('a rank fails because another did, and is heard first: the earlier end is the cause', async () => {
+      const { alloc } = await submitGang(rig, ['a1', 'a2'])
+      for (const id of ['a1', 'a2']) await report(id, state(alloc, 'RUNNING'))
+      await report('a1', { ...exit(alloc, 'user-error', 'connection reset'), endedAt: 2_000 } as NewAgentEvent)
+      await report('a2', { ...exit(alloc, 'user-error', 'exit code 3'), endedAt: 1_000 } as NewAgentEvent)
+      expect(await allocation(alloc)).toMatchObject({ state: 'DRAINING', exit_kind: 'user-error', exit_text: 'rank 1 on agent a2: exit code 3', exit_at: new Date(1_000) })
+    })
+
     test('a completed rank waits for the others; all completed is the end', async () => {
       const { alloc, experimentId } = await submitGang(rig, ['a1', 'a2'])
       for (const id of ['a1', 'a2']) await report(id, state(alloc, 'RUNNING'))

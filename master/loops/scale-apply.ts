@@ -7,7 +7,7 @@ import { addEvents } from '../store/events.ts'
 import { assertLeader, type Tx } from '../store/leader.ts'
 import { pausedAlarm } from '../store/pool-commands.ts'
 import type { HerdDeps } from './herd-deps.ts'
-import { statesBefore } from './instance-rows.ts'
+import { statesBefore, waitingFor } from './instance-rows.ts'
 import { lockPool } from './scale-launch.ts'
 
 type Of<K extends ScaleDecision['kind']> = Extract<ScaleDecision, { kind: K }>
@@ -21,7 +21,7 @@ export async function applyRetire(deps: HerdDeps, epoch: number, { instance: id,
     const instance = await tx.updateTable('instances').set({ state: 'RETIRING', retiring_at: deps.now() }).where('id', '=', id).where('state', '=', 'READY').returning('pool').executeTakeFirst()
     if (instance === undefined) return false
     await sendAway(tx, id, reason)
-    await addEvents(tx, [{ kind: 'instance-retiring', instanceId: id, agentId: id, pool: instance.pool, text: `instance ${id} retires: ${reason}` }])
+    await addEvents(tx, [{ kind: 'instance-retiring', instanceId: id, agentId: id, pool: instance.pool, allocations: await waitingFor(tx, id), text: `instance ${id} retires: ${reason}` }])
     return true
   })
   if (!retired) return false
@@ -54,7 +54,7 @@ export async function applyTerminate(deps: HerdDeps, epoch: number, decision: Of
     if (agent !== undefined) await sendAway(tx, id, reason)
     if (strike) await tx.updateTable('pools').set({ strikes: sql<number>`strikes + 1` }).where('name', '=', instance.pool).execute()
     const witness = strike && console !== '' ? ' (its console output is kept with the instance)' : ''
-    await addEvents(tx, [{ kind: 'instance-terminating', instanceId: id, agentId: agent === undefined ? null : id, pool: instance.pool, text: `instance ${id} is terminated: ${reason}${witness}`, data: { strike } }])
+    await addEvents(tx, [{ kind: 'instance-terminating', instanceId: id, agentId: agent === undefined ? null : id, pool: instance.pool, allocations: await waitingFor(tx, id), text: `instance ${id} is terminated: ${reason}${witness}`, data: { strike } }])
     return true
   })
   if (applied) for (const loop of ['scale', 'feed'] as const) deps.wake(loop)

@@ -3,6 +3,7 @@ import { refuse } from '../cloud/double.ts'
 import { NotLeaderError } from '../store/leader.ts'
 import { PG_ADMIN_URL } from '../store/fresh-db.ts'
 import { launch, openHerdRig, provider, speak, states, texts, type HerdRig } from './herd-rig.ts'
+import { experimentConfig, newExperiment } from './rig.ts'
 import { applyTruth } from './truth-apply.ts'
 import { newMemory } from './truth-load.ts'
 import { truthPass, type TruthMemories } from './truth-loop.ts'
@@ -13,8 +14,8 @@ describe.skipIf(!PG_ADMIN_URL)('rows held against EC2', () => {
   afterAll(async () => rig.drop())
   beforeEach(async () => rig.clear())
 
-  async function launched(count: number): Promise<string[]> {
-    rig.decider.decide = () => [launch({ count })]
+  async function launched(count: number, over: Parameters<typeof launch>[0] = {}): Promise<string[]> {
+    rig.decider.decide = () => [launch({ count, ...over })]
     rig.advance(5_000)
     await rig.scale()
     rig.decider.decide = () => []
@@ -242,6 +243,24 @@ describe.skipIf(!PG_ADMIN_URL)('rows held against EC2', () => {
     await rig.truth(true)
     expect(await rig.db.selectFrom('dry_marks').select('code').execute()).toEqual([{ code: 'Server.InsufficientInstanceCapacity' }])
     expect(await rig.db.selectFrom('pools').select('strikes').where('name', '=', 'gpu').execute()).toEqual([{ strikes: 0 }])
+  })
+
+  test('a node of a gang ends before the gang is whole: where it came from is left alone, so that the next try is elsewhere', async () => {
+    await rig.commands.createExperiment(newExperiment(rig, { resources: { ...experimentConfig().resources, slots_per_trial: 4 } }))
+    const { id: allocation } = await rig.db.selectFrom('allocations').select('id').executeTakeFirstOrThrow()
+    const [first = '', second = ''] = await launched(2, { gang: true, allocations: [allocation] })
+    rig.cloud.set(first, 'terminated', 'Server.InternalError: Internal error on launch')
+    await rig.truth(true)
+    expect(await rig.db.selectFrom('dry_marks').select(['type', 'zone', 'kind', 'code', 'text']).execute()).toEqual([
+      { type: 'g5.xlarge', zone: 'us-east-1a', kind: 'capacity', code: 'GangNotWhole', text: `${first} ended before its gang was whole: Server.InternalError: Internal error on launch` },
+    ])
+    expect(await texts(rig, 'instance-gone')).toEqual([expect.stringMatching(/counts against its pool; its gang is not whole: g5.xlarge in us-east-1a, on-demand, is left alone for 180 s/)])
+    // its work has begun, or has gone elsewhere: nothing is learned about the place
+    await rig.db.deleteFrom('dry_marks').execute()
+    await rig.db.updateTable('allocations').set({ state: 'RUNNING' }).execute()
+    rig.cloud.set(second, 'terminated', 'Server.InternalError: Internal error')
+    await rig.truth(true)
+    expect(await rig.db.selectFrom('dry_marks').select('code').execute()).toEqual([])
   })
 
   test('a pool that moved to another region: its instances are still held against EC2 where they are', async () => {

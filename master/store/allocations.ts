@@ -1,6 +1,8 @@
 import { sql } from 'kysely'
+import type { ExitKind } from '../../protocol/words/failures.ts'
 import { allocationId } from '../../protocol/words/ids.ts'
 import { canMoveAllocation, type AllocationState, type Want } from '../../protocol/words/states.ts'
+import { isRatherCause } from '../reconcile/gang-cause.ts'
 import type { Tx } from './leader.ts'
 
 export interface NewAllocation {
@@ -37,6 +39,23 @@ export async function followMembers(tx: Tx, id: string, from: AllocationState): 
     ...(slowest === 'DRAINING' ? { ended_at: sql<Date>`now()` } : {}),
   }).where('id', '=', id).execute()
   return slowest
+}
+
+export interface MemberExit {
+  kind: ExitKind
+  code: number | null
+  text: string
+  oomKilled: boolean
+  /** by the clock of its host; null = it is noticed only now */
+  at: Date | null
+}
+
+/** The end of a member, kept where it is rather the cause than what is known. Its caller holds the allocation's lock. */
+export async function noteExit(tx: Tx, id: string, end: MemberExit): Promise<void> {
+  const known = await tx.selectFrom('allocations').select(['exit_kind', 'exit_at']).where('id', '=', id).executeTakeFirstOrThrow()
+  const before = known.exit_kind === null ? null : { kind: known.exit_kind, at: known.exit_at?.getTime() ?? 0 }
+  if (!isRatherCause({ kind: end.kind, at: end.at?.getTime() ?? Infinity }, before)) return
+  await tx.updateTable('allocations').set({ exit_kind: end.kind, exit_code: end.code, exit_text: end.text, exit_at: end.at ?? sql<Date>`now()`, oom_killed: end.oomKilled }).where('id', '=', id).execute()
 }
 
 /** All of its members have said that logs and checkpoints are through, or are lost. */

@@ -46,7 +46,7 @@ export interface TrialsTable {
 export interface AllocationsTable {
   id: string; task_id: string; epoch: number; state: AllocationState; pool: string; slots: number
   want: Generated<Want>; want_reason: Generated<string>; want_at: TimeOrNull; wait_reason: Generated<string>; drained: Generated<boolean>
-  exit_kind: ExitKind | null; exit_code: number | null; exit_text: Generated<string>; oom_killed: Generated<boolean>
+  exit_kind: ExitKind | null; exit_code: number | null; exit_text: Generated<string>; exit_at: TimeOrNull; oom_killed: Generated<boolean>
   created_at: Time; assigned_at: TimeOrNull; running_at: TimeOrNull; ended_at: TimeOrNull; sealed_at: TimeOrNull; adopted: Generated<boolean>
 }
 export interface AllocationMembersTable {

@@ -1,5 +1,5 @@
 import type { AgentEvent } from '../../../protocol/wire/events.ts'
-import { noteDrained } from '../../store/allocations.ts'
+import { noteDrained, noteExit } from '../../store/allocations.ts'
 import { cleanText } from '../../store/clean.ts'
 import { aboutAllocation, moveMember, type AllocationFacts, type EffectContext } from './context.ts'
 
@@ -10,14 +10,11 @@ export async function stateReached(context: EffectContext, facts: AllocationFact
   context.events.push({ ...aboutAllocation(context, facts), kind: 'allocation-state', text: `allocation ${facts.id} is ${event.state} on agent ${context.agent}`, data: { state: event.state, rank: facts.rank } })
 }
 
-/** The container is gone: DRAINING, its slots are free. Facts of the first failure stay, of a gang with the rank; the epoch lives on (I2). */
+/** The container is gone: DRAINING, its slots are free. Of a gang the facts of the cause stay, with its rank; the epoch lives on (I2). */
 export async function exited(context: EffectContext, facts: AllocationFacts, event: Of<'exit'>): Promise<void> {
   if (!(await moveMember(context, facts, 'DRAINING', null))) return
   const text = `${facts.worldSize > 1 ? `rank ${facts.rank} on agent ${context.agent}: ` : ''}${cleanText(event.text)}`
-  await context.tx.updateTable('allocations').set({ exit_kind: event.exit, exit_code: event.code ?? null, exit_text: text, oom_killed: event.oomKilled })
-    .where('id', '=', facts.id)
-    .where((where) => where.or([where('exit_kind', 'is', null), where('exit_kind', '=', 'completed')]))
-    .execute()
+  await noteExit(context.tx, facts.id, { kind: event.exit, code: event.code ?? null, text, oomKilled: event.oomKilled, at: new Date(event.endedAt) })
   context.events.push({
     ...aboutAllocation(context, facts), kind: 'allocation-exit', text: `allocation ${facts.id} ended on agent ${context.agent} (${event.exit}): ${text}`,
     data: { exit: event.exit, code: event.code ?? null, oomKilled: event.oomKilled, rank: facts.rank },
