@@ -222,7 +222,7 @@ describe.skipIf(!PG_ADMIN_URL)('seal, then scan (F3)', () => {
     await silence(rig, 400, 'a1')
     await lossPass(lossDeps(rig))
     await adoptionPass(deps, signal)
-    expect(await allocation()).toMatchObject({ state: 'DRAINING', drained: false, adopted: true, exit_kind: 'user-error' })
+    expect(await allocation()).toMatchObject({ state: 'DRAINING', drained: false, adopted: true, exit_kind: 'lost' })
     const uuid = randomUUID()
     await put(uuid, 20, 1)
     await silence(rig, 400, 'a2')

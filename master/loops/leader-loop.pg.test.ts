@@ -20,11 +20,11 @@ describe.skipIf(!PG_ADMIN_URL)('leadership', () => {
       db: rig.db, holder: 'old', random: Math.random, signal: stop.signal, onElected,
       log: { ...quietLog, info: (_, message) => void said.push(message) }, clock: { ...realClock, monotonicMs: () => realClock.monotonicMs() + stoodStillMs },
     })
-    await vi.waitFor(() => expect(leadership.epoch()).toBe(1))
+    await vi.waitFor(() => expect(leadership.epoch()).toBe(1), { timeout: 10_000 })
     await sql`UPDATE leader SET holder = 'new', epoch = 2, until = clock_timestamp() + interval '1 hour'`.execute(rig.db)
     stoodStillMs = 10_000
     expect(leadership.epoch()).toBeNull()
-    await vi.waitFor(() => expect(said).toEqual(['this master decides', 'another master decides']), { timeout: 5_000 })
+    await vi.waitFor(() => expect(said).toEqual(['this master decides', 'another master decides']), { timeout: 10_000 })
     expect(leadership.epoch()).toBeNull()
     expect(onElected).toHaveBeenCalledOnce()
     stop.abort()
