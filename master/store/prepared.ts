@@ -4,6 +4,8 @@ import { isStalePlan } from './failures.ts'
 /** Distinct statements that one connection keeps prepared; those of lists of changing length would have no end. */
 const STATEMENTS_MAX = 300
 const PARAMETERS_MAX = 24
+/** A plan that was made while a table was small reads all of it when it has grown: plans are made anew this often. */
+const PLANS_MS_MAX = 2_000
 
 /**
  * Makes a connection plan each statement once instead of at every call: planning costs more than running most of ours.
@@ -13,6 +15,7 @@ const PARAMETERS_MAX = 24
 export function prepareStatements(client: pg.PoolClient): void {
   const names = new Map<string, string>()
   let made = 0
+  let plannedAt = performance.now()
   const query = client.query.bind(client) as (...args: unknown[]) => unknown
   const nameOf = (text: string): string | null => {
     const known = names.get(text)
@@ -26,6 +29,12 @@ export function prepareStatements(client: pg.PoolClient): void {
     if (typeof text !== 'string' || !Array.isArray(values) || values.length === 0 || values.length > PARAMETERS_MAX || rest.length > 0) return query(...args)
     const name = nameOf(text)
     if (name === null) return query(text, values)
+    if (performance.now() - plannedAt > PLANS_MS_MAX) {
+      plannedAt = performance.now()
+      // answered before the statement is: where the connection is cut, that one tells
+      const forgotten = query('DISCARD PLANS')
+      if (forgotten instanceof Promise) forgotten.catch(() => undefined)
+    }
     const answer = query({ name, text, values })
     if (answer instanceof Promise) answer.catch((error: unknown) => void (isStalePlan(error) && names.delete(text)))
     return answer
