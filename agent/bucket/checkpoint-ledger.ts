@@ -1,8 +1,7 @@
-import { mkdir, open, readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import Type from 'typebox'
 import { Compile } from 'typebox/compile'
-import { hasCode } from './beneath.ts'
+import { readWhole, saveWhole } from '../../protocol/kit/whole-file.ts'
 
 /**
  * What the journal's row of a checkpoint does not say, in `<allocation>/checkpoints-ledger/<uuid>.json`, outside of what
@@ -22,23 +21,15 @@ export function openLedger(root: string): Ledger {
   const directory = join(root, 'checkpoints-ledger')
   const place = (uuid: string): string => join(directory, `${uuid}.json`)
   return {
-    async put(entry) {
-      await mkdir(directory, { recursive: true, mode: 0o700 })
-      const file = await open(`${place(entry.uuid)}.new`, 'w', 0o600)
-      try {
-        await file.writeFile(JSON.stringify(entry))
-        await file.sync()
-      } finally {
-        await file.close()
-      }
-      await rename(`${place(entry.uuid)}.new`, place(entry.uuid))
-    },
+    put: (entry) => saveWhole(place(entry.uuid), JSON.stringify(entry)),
     async get(uuid) {
+      const stored = await readWhole(place(uuid))
+      if (stored === null) return null
       try {
-        const value: unknown = JSON.parse(await readFile(place(uuid), 'utf8'))
+        const value: unknown = JSON.parse(stored.toString('utf8'))
         return entryCheck.Check(value) ? value : null
       } catch (error) {
-        if (hasCode(error, 'ENOENT') || error instanceof SyntaxError) return null
+        if (error instanceof SyntaxError) return null
         throw error
       }
     },

@@ -1,9 +1,9 @@
-import { mkdir, open, readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import Type from 'typebox'
 import { Check } from 'typebox/value'
 import type { Clock } from '../../protocol/kit/clock.ts'
 import type { Log } from '../../protocol/kit/log.ts'
+import { readWhole, saveWhole } from '../../protocol/kit/whole-file.ts'
 import { runShell, type ShellEnd } from './run-shell.ts'
 
 /** The pool's startup script did not come to a good end: the agent must not enrol on a machine that is not set up. */
@@ -45,8 +45,7 @@ export async function runStartupScript(deps: StartupDeps): Promise<boolean> {
   const tries = (before?.tries ?? 0) + 1
   if (tries > TRIES_MAX) throw new StartupError(`the startup script was cut off ${TRIES_MAX} times before its end, by a crash or a restart of the machine: ${cure(path)}`)
   if (before !== null) deps.log.warn({ tries }, 'the startup script was cut off before its end and is run again')
-  const mark = (state: Marker['state'], text: string): Promise<void> => writeMarker(path, { instanceId: deps.instanceId, state, tries, text })
-  await mkdir(deps.stateDir, { recursive: true, mode: 0o700 })
+  const mark = (state: Marker['state'], text: string): Promise<void> => saveMarker(path, { instanceId: deps.instanceId, state, tries, text })
   await mark('begun', '')
   const from = deps.clock.monotonicMs()
   const deadlineMs = deps.deadlineMs ?? DEADLINE_MS
@@ -84,14 +83,9 @@ function lineLog(log: Log): (line: string) => void {
 }
 
 async function readMarker(path: string): Promise<Marker | null> {
-  let text: string
-  try {
-    text = await readFile(path, 'utf8')
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null
-    throw error
-  }
-  const marker = parse(text)
+  const stored = await readWhole(path)
+  if (stored === null) return null
+  const marker = parse(stored.toString('utf8'))
   if (Check(Marker, marker)) return marker
   throw new StartupError(`${path} is damaged, so that nobody knows whether the startup script has run: remove it to run the script again`)
 }
@@ -104,13 +98,6 @@ function parse(text: string): unknown {
   }
 }
 
-async function writeMarker(path: string, marker: Marker): Promise<void> {
-  const file = await open(`${path}.new`, 'w', 0o600)
-  try {
-    await file.writeFile(JSON.stringify(marker))
-    await file.sync()
-  } finally {
-    await file.close()
-  }
-  await rename(`${path}.new`, path)
+function saveMarker(path: string, marker: Marker): Promise<void> {
+  return saveWhole(path, JSON.stringify(marker))
 }

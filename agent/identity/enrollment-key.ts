@@ -1,6 +1,6 @@
-import { mkdir, open, readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createUser, fromSeed, type KeyPair } from '@nats-io/nkeys'
+import { readWhole, saveWhole } from '../../protocol/kit/whole-file.ts'
 
 /**
  * The key with which this agent enrols, in `<stateDir>/enrollment.nk`, mode 0600: made once and durable before the first
@@ -8,21 +8,10 @@ import { createUser, fromSeed, type KeyPair } from '@nats-io/nkeys'
  */
 export async function loadEnrollmentKey(stateDir: string): Promise<KeyPair> {
   const path = join(stateDir, 'enrollment.nk')
-  const stored = await readFile(path).catch((error: unknown) => {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null
-    throw error
-  })
+  const stored = await readWhole(path)
   if (stored !== null) return fromStored(stored, path)
   const pair = createUser()
-  await mkdir(stateDir, { recursive: true, mode: 0o700 })
-  const file = await open(`${path}.new`, 'w', 0o600)
-  try {
-    await file.writeFile(pair.getSeed())
-    await file.sync()
-  } finally {
-    await file.close()
-  }
-  await rename(`${path}.new`, path)
+  await saveWhole(path, pair.getSeed())
   return pair
 }
 

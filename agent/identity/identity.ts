@@ -1,7 +1,7 @@
-import { mkdir, open, readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import Type from 'typebox'
 import { Check } from 'typebox/value'
+import { readWhole, saveWhole } from '../../protocol/kit/whole-file.ts'
 
 /** Who this agent is, kept in `<stateDir>/identity.json`, mode 0600. The seed never leaves the host. */
 export const Identity = Type.Object({
@@ -22,30 +22,15 @@ export type Identity = Type.Static<typeof Identity>
 /** Null before the first enrolment. Throws where the file is there and cannot be used. */
 export async function readIdentity(stateDir: string): Promise<Identity | null> {
   const path = join(stateDir, 'identity.json')
-  let text: string
-  try {
-    text = await readFile(path, 'utf8')
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null
-    throw error
-  }
-  const identity = parse(text)
+  const stored = await readWhole(path)
+  if (stored === null) return null
+  const identity = parse(stored.toString('utf8'))
   if (Check(Identity, identity)) return identity
   throw new Error(`${path} is damaged: remove it and start the agent with DROVER_JOIN_TOKEN to enrol again`)
 }
 
-/** Whole or not at all, durable when it resolves. */
-export async function saveIdentity(stateDir: string, identity: Identity): Promise<void> {
-  await mkdir(stateDir, { recursive: true, mode: 0o700 })
-  const path = join(stateDir, 'identity.json')
-  const file = await open(`${path}.new`, 'w', 0o600)
-  try {
-    await file.writeFile(JSON.stringify(identity))
-    await file.sync()
-  } finally {
-    await file.close()
-  }
-  await rename(`${path}.new`, path)
+export function saveIdentity(stateDir: string, identity: Identity): Promise<void> {
+  return saveWhole(join(stateDir, 'identity.json'), JSON.stringify(identity))
 }
 
 /** Times of a NATS JWT, Unix milliseconds; null where it names none. It is read, not verified: the server does that. */

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { IMAGE, startEc2Stack, type Ec2Stack } from '../rig/ec2-stack.ts'
 import { until } from '../rig/processes.ts'
 import { median, type Row } from './row.ts'
-import { watchStarts, type Starts } from './starts.ts'
+import { bareStart, watchStarts, type Starts } from './starts.ts'
 
 const RUNS = 6
 const IDLE_MS = 2_000
@@ -25,7 +25,7 @@ export async function coldRows(): Promise<Row[]> {
   const starts = await watchStarts(docker)
   try {
     const bare: number[] = []
-    for (let run = 0; run < RUNS; run += 1) bare.push(await bareStart(docker, starts))
+    for (let run = 0; run < RUNS; run += 1) bare.push(await bareStart(docker, starts, TRAINER))
     await life(stack, starts, median(bare)) // warms the programs up
     const own: number[] = []
     const late: number[] = []
@@ -64,14 +64,4 @@ async function life(stack: Ec2Stack, starts: Starts, bareMs: number): Promise<{ 
   const at = (kind: string): number => Date.parse(events.find((event) => event.kind === kind)?.time ?? '')
   await until('it is gone', 60_000, async () => (await stack.instances('running', 'pending', 'shutting-down')).length === 0 && stack.launcher.up().length === 0, 100)
   return { ownMs: calledAt - submittedAt + (startedAt - at('agent-connected')) - bareMs, lateMs: endedAt - at('allocation-sealed') - IDLE_MS }
-}
-
-async function bareStart(docker: Docker, starts: Starts): Promise<number> {
-  const started = starts.next((labels) => labels['bench'] === 'bare')
-  const from = performance.now()
-  const container = await docker.createContainer({ Image: TRAINER, Cmd: ['true'], Labels: { bench: 'bare' } })
-  await container.start()
-  const took = (await started) - from
-  await container.remove({ force: true })
-  return took
 }

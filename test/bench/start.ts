@@ -4,7 +4,7 @@ import { contextOf } from '../rig/client.ts'
 import { until } from '../rig/processes.ts'
 import type { Stack } from '../rig/stack.ts'
 import type { Row } from './row.ts'
-import { watchStarts, type Starts } from './starts.ts'
+import { bareStart, watchStarts, type Starts } from './starts.ts'
 
 const COUNT = 50
 const IMAGE = process.env['DROVER_TEST_IMAGE'] ?? ''
@@ -22,7 +22,7 @@ export async function startRows(stack: Stack): Promise<Row[]> {
   const command: number[] = []
   const contenders = [
     async () => void ours.push(await viaDrover(stack, watch, context)),
-    async () => void bare.push(await viaDockerode(docker, watch)),
+    async () => void bare.push(await bareStart(docker, watch, IMAGE)),
     async () => void command.push(await viaCommand(stack, watch)),
   ]
   for (let round = 0; round < COUNT; round += 1) for (const contender of round % 2 === 0 ? contenders : contenders.toReversed()) await contender()
@@ -43,16 +43,6 @@ async function viaDrover(stack: Stack, watch: Starts, contextTgz: string): Promi
   await until('its container is gone', 60_000, async () => stack.docker('ps', '-aq', '--filter', `label=drover.experiment=${experiment.id}`) === '', 20)
   // nothing of ours may run beside the next contender: the network of the run has gone, and the spare one stands
   await until('the spare network alone stands', 60_000, async () => /^\S+\.net-spare Up[^\n]*$/.test(stack.docker('ps', '-a', '--filter', `label=drover.sandbox=${stack.agentId}`, '--format', '{{.Names}} {{.Status}}')), 20)
-  return took
-}
-
-async function viaDockerode(docker: Docker, watch: Starts): Promise<number> {
-  const started = watch.next((labels) => labels['bench'] === 'dockerode')
-  const from = performance.now()
-  const container = await docker.createContainer({ Image: IMAGE, Cmd: ['true'], Labels: { bench: 'dockerode' } })
-  await container.start()
-  const took = (await started) - from
-  await container.remove({ force: true })
   return took
 }
 

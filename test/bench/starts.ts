@@ -30,3 +30,14 @@ export async function watchStarts(docker: Docker): Promise<Starts> {
     stop: () => (stream as unknown as { destroy(): void }).destroy(),
   }
 }
+
+/** What every start costs at least: bare create and start of an image, milliseconds to the engine's own event. */
+export async function bareStart(docker: Docker, starts: Starts, image: string): Promise<number> {
+  const started = starts.next((labels) => labels['bench'] === 'bare')
+  const from = performance.now()
+  const container = await docker.createContainer({ Image: image, Cmd: ['true'], Labels: { bench: 'bare' } })
+  await container.start()
+  const took = (await started) - from
+  await container.remove({ force: true })
+  return took
+}
