@@ -6,7 +6,7 @@ import { STATE } from './steps.mjs'
 /** `npm test`: real servers of our own, then every tier of tests; exit 0 only when all passed. Arguments go to vitest. */
 const REPORTS = join(STATE, 'results')
 /** flow tests measure times of whole clusters: they run alone */
-const TIERS = [['unit', 'servers'], ['flow']]
+const TIERS = [['unit', 'props', 'servers'], ['flow']]
 
 await runWithServers('test', async (env, signal) => {
   clearReports(REPORTS)
