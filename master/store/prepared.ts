@@ -24,18 +24,18 @@ export function prepareStatements(client: pg.PoolClient): void {
     names.set(text, `s${made}`)
     return `s${made}`
   }
+  /** In a transaction that has failed plans cannot be forgotten either: the statement itself then says why. */
+  const afresh = async (run: () => unknown): Promise<unknown> => {
+    plannedAt = performance.now()
+    return Promise.resolve(query('DISCARD PLANS')).then(run, run)
+  }
   const prepared = (...args: unknown[]): unknown => {
     const [text, values, ...rest] = args
     if (typeof text !== 'string' || !Array.isArray(values) || values.length === 0 || values.length > PARAMETERS_MAX || rest.length > 0) return query(...args)
     const name = nameOf(text)
     if (name === null) return query(text, values)
-    if (performance.now() - plannedAt > PLANS_MS_MAX) {
-      plannedAt = performance.now()
-      // answered before the statement is: where the connection is cut, that one tells
-      const forgotten = query('DISCARD PLANS')
-      if (forgotten instanceof Promise) forgotten.catch(() => undefined)
-    }
-    const answer = query({ name, text, values })
+    const run = (): unknown => query({ name, text, values })
+    const answer = performance.now() - plannedAt > PLANS_MS_MAX ? afresh(run) : run()
     if (answer instanceof Promise) answer.catch((error: unknown) => void (isStalePlan(error) && names.delete(text)))
     return answer
   }
