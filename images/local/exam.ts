@@ -1,0 +1,12 @@
+import { join } from 'node:path'
+import { clearReports, runTier } from './run-tier.ts'
+import { runWithServers } from './servers.ts'
+import { STATE } from './steps.mjs'
+
+/** `npm run test:exam`: real servers of our own, then the published `determined` package against them; exit 0 only when all passed. Arguments go to vitest. */
+const REPORTS = join(STATE, 'results/exam')
+
+await runWithServers('exam', (env, signal) => {
+  clearReports(REPORTS)
+  return runTier(['exam'], { env, signal, reports: REPORTS })
+}, ['trainer', 'trainer-torch'])
