@@ -120,18 +120,19 @@ function imageOf(text: string): ImageRef {
 }
 
 function readDatabase(section: Section): Database {
-  section.onlyKeys(['type', 'instance_class', 'storage_size', 'backup_days', 'multi_zone', 'version', 'min_capacity', 'max_capacity', 'url_secret', 'port'], [])
+  section.onlyKeys(['type', 'instance_class', 'storage_size', 'backup_days', 'multi_zone', 'version', 'min_capacity', 'max_capacity', 'url_secret', 'port', 'final_snapshot'], [])
   const kind = section.choice('type', ['postgres', 'aurora', 'external'] as const, 'postgres')
   const backupDays = section.whole('backup_days', { min: 1, max: 35, fallback: 7 })
   if (kind === 'external') return { kind, secret: section.text('url_secret', SECRET, null), port: section.whole('port', { min: 1, max: 65_535, fallback: 5432 }) }
   const version = section.text('version', VERSION, '17.6')
+  const finalSnapshot = section.flag('final_snapshot', false)
   if (kind === 'aurora') {
     const minCapacity = section.whole('min_capacity', { min: 1, max: 256, fallback: 1 })
     const maxCapacity = section.whole('max_capacity', { min: 1, max: 256, fallback: 8 })
     if (minCapacity > maxCapacity) section.wrong('min_capacity', `write at most max_capacity, which is ${maxCapacity}`)
-    return { kind, minCapacity, maxCapacity, backupDays, version }
+    return { kind, minCapacity, maxCapacity, backupDays, version, finalSnapshot }
   }
-  return { kind, instanceClass: section.text('instance_class', CLASS, 'db.t4g.medium'), storageGib: section.whole('storage_size', { min: 20, max: 6_553, fallback: 20 }), backupDays, multiZone: section.flag('multi_zone', false), version }
+  return { kind, instanceClass: section.text('instance_class', CLASS, 'db.t4g.medium'), storageGib: section.whole('storage_size', { min: 20, max: 6_553, fallback: 20 }), backupDays, multiZone: section.flag('multi_zone', false), version, finalSnapshot }
 }
 
 function readBucket(section: Section): StackConfig['bucket'] {

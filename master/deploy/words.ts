@@ -36,9 +36,9 @@ export type Network =
   | { readonly kind: 'existing'; readonly vpc: string; readonly subnets: readonly string[]; readonly databaseSubnets: readonly string[]; readonly publicIp: boolean }
 
 export type Database =
-  | { readonly kind: 'postgres'; readonly instanceClass: string; readonly storageGib: number; readonly backupDays: number; readonly multiZone: boolean; readonly version: string }
+  | { readonly kind: 'postgres'; readonly instanceClass: string; readonly storageGib: number; readonly backupDays: number; readonly multiZone: boolean; readonly version: string; readonly finalSnapshot: boolean }
   /** Aurora serverless v2 */
-  | { readonly kind: 'aurora'; readonly minCapacity: number; readonly maxCapacity: number; readonly backupDays: number; readonly version: string }
+  | { readonly kind: 'aurora'; readonly minCapacity: number; readonly maxCapacity: number; readonly backupDays: number; readonly version: string; readonly finalSnapshot: boolean }
   /** `secret`: ARN of a secret whose JSON has `url`, a postgres:// address */
   | { readonly kind: 'external'; readonly secret: string; readonly port: number }
 

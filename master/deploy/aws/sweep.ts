@@ -1,20 +1,24 @@
 import {
-  DeleteInternetGatewayCommand, DeleteNetworkInterfaceCommand, DeleteRouteTableCommand, DeleteSecurityGroupCommand, DeleteVpcEndpointsCommand, DescribeInternetGatewaysCommand,
+  DeleteInternetGatewayCommand, DeleteNetworkInterfaceCommand, DeleteRouteTableCommand, DeleteSecurityGroupCommand, DeleteVpcCommand, DeleteVpcEndpointsCommand, DescribeInternetGatewaysCommand,
   DescribeNetworkInterfacesCommand, DescribeRouteTablesCommand, DescribeSecurityGroupsCommand, DescribeVpcEndpointsCommand, DescribeVpcsCommand, DetachInternetGatewayCommand, DisassociateRouteTableCommand, EC2Client,
 } from '@aws-sdk/client-ec2'
 import { TAG_INSTALLATION } from '../words.ts'
 
 /**
  * What is left in the network that the stack made, and keeps it from being deleted: resources that somebody put there by hand, or that
- * CloudFormation has lost sight of. Only in a network that carries the installation's tag. Gives their ids.
+ * CloudFormation has lost sight of; with `whole` the network too. Only in one that carries the installation's tag. Gives their ids.
  */
-export async function sweepNetwork(installation: string, { region, signal }: { region: string; signal: AbortSignal }): Promise<string[]> {
+export async function sweepNetwork(installation: string, { region, signal, whole }: { region: string; signal: AbortSignal; whole: boolean }): Promise<string[]> {
   const client = new EC2Client({ region })
   const abort = { abortSignal: signal }
   const { Vpcs = [] } = await client.send(new DescribeVpcsCommand({ Filters: [{ Name: `tag:${TAG_INSTALLATION}`, Values: [installation] }] }), abort)
   const swept: string[] = []
   for (const { VpcId: vpc } of Vpcs) {
-    if (vpc !== undefined) swept.push(...(await sweepOne(client, vpc, signal)))
+    if (vpc === undefined) continue
+    swept.push(...(await sweepOne(client, vpc, signal)))
+    if (!whole) continue
+    await client.send(new DeleteVpcCommand({ VpcId: vpc }), abort)
+    swept.push(vpc)
   }
   return swept
 }

@@ -46,11 +46,13 @@ async function remove(invocation: Invocation, stacks: Stacks, name: string, regi
     if (!(error instanceof Error) || error.name !== 'DependencyViolation') throw error
   }
   const { sweepNetwork } = await import('../aws/sweep.ts')
-  const swept = await sweepNetwork(name, { region, signal })
+  const swept = await sweepNetwork(name, { region, signal, whole: false })
   terminal.note(`left in the network and swept: ${swept.join(', ') || 'nothing'}`)
   const again = new Date(Date.now() - 1_000)
   await stacks.remove(name)
   await ends(invocation, stacks, name, again, 'gone')
+  // a stack that was deleted in two goes may have let go of its network
+  await sweepNetwork(name, { region, signal, whole: true })
 }
 
 /** A stack that was never whole, or is half gone already, is not updated first: there is no master in it to fear. */

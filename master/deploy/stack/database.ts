@@ -1,4 +1,4 @@
-import type { Json, Resources, StackConfig } from '../words.ts'
+import type { Json, Resource, Resources, StackConfig } from '../words.ts'
 import { joined, ref, resource, secretName, tags } from './make.ts'
 import { placesOf } from './network.ts'
 
@@ -11,8 +11,7 @@ const FORBIDDEN = '"@/\\\'%:?#[] &+=`'
 const secret = (key: string): Json => joined(['{{resolve:secretsmanager:', ref('DatabaseSecret'), `:SecretString:${key}}}`])
 
 /**
- * Postgres that only the master reaches: private, encrypted, backed up, its password made by AWS. It asks to be snapshot when the
- * stack goes, and cannot be deleted by a slip. Where it is stands in its secret, put there by the attachment.
+ * Postgres that only the master reaches: private, encrypted, backed up, its password made by AWS. It cannot be deleted by a slip. Where it is stands in its secret, put there by the attachment.
  */
 export function databaseResources(config: StackConfig): Resources {
   const { database } = config
@@ -37,7 +36,10 @@ function common(config: StackConfig, backupDays: number): { readonly [key: strin
   }
 }
 
-const KEPT = { DeletionPolicy: 'Snapshot', UpdateReplacePolicy: 'Snapshot' } as const
+/** Gone with the stack, unless a last snapshot was asked for. A replacement always leaves one. */
+function kept(finalSnapshot: boolean): Pick<Resource, 'DeletionPolicy' | 'UpdateReplacePolicy'> {
+  return { DeletionPolicy: finalSnapshot ? 'Snapshot' : 'Delete', UpdateReplacePolicy: 'Snapshot' }
+}
 
 function postgres(config: StackConfig, database: StackConfig['database'] & { kind: 'postgres' }): Resources {
   return {
@@ -46,7 +48,7 @@ function postgres(config: StackConfig, database: StackConfig['database'] & { kin
       Engine: 'postgres', EngineVersion: database.version, DBInstanceClass: database.instanceClass, DBName: NAME,
       AllocatedStorage: String(database.storageGib), MaxAllocatedStorage: database.storageGib * 10, StorageType: 'gp3', MultiAZ: database.multiZone,
       PubliclyAccessible: false, AutoMinorVersionUpgrade: true, VPCSecurityGroups: [ref('DatabaseSecurityGroup')],
-    }, KEPT),
+    }, kept(database.finalSnapshot)),
   }
 }
 
@@ -56,7 +58,7 @@ function aurora(config: StackConfig, database: StackConfig['database'] & { kind:
       ...common(config, database.backupDays),
       Engine: 'aurora-postgresql', EngineVersion: database.version, DatabaseName: NAME, VpcSecurityGroupIds: [ref('DatabaseSecurityGroup')],
       ServerlessV2ScalingConfiguration: { MinCapacity: database.minCapacity, MaxCapacity: database.maxCapacity },
-    }, KEPT),
+    }, kept(database.finalSnapshot)),
     DatabaseInstance: resource('AWS::RDS::DBInstance', { Engine: 'aurora-postgresql', EngineVersion: database.version, DBClusterIdentifier: ref('Database'), DBInstanceClass: 'db.serverless', PubliclyAccessible: false, Tags: tags(config, 'database') }),
   }
 }

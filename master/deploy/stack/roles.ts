@@ -33,8 +33,8 @@ function role(config: StackConfig, name: string, principal: { readonly [key: str
   })
 }
 
-const asked = (config: StackConfig): { readonly [key: string]: Json } => ({ StringEquals: { [`aws:RequestTag/${TAG_INSTALLATION}`]: config.name } })
-const carried = (config: StackConfig): { readonly [key: string]: Json } => ({ StringEquals: { [`aws:ResourceTag/${TAG_INSTALLATION}`]: config.name } })
+const asked = (config: StackConfig): { StringEquals: { [key: string]: string } } => ({ StringEquals: { [`aws:RequestTag/${TAG_INSTALLATION}`]: config.name } })
+const carried = (config: StackConfig): { StringEquals: { [key: string]: string } } => ({ StringEquals: { [`aws:ResourceTag/${TAG_INSTALLATION}`]: config.name } })
 
 function masterStatements(config: StackConfig): Statement[] {
   return [...launchStatements(config), ...bucketStatements(config), ...secretStatements(config), ...smallStatements(config)]
@@ -47,20 +47,15 @@ function launchStatements(config: StackConfig): Statement[] {
       'ec2:DescribeInstances', 'ec2:DescribeInstanceTypes', 'ec2:DescribeImages', 'ec2:DescribeSubnets', 'ec2:DescribeSpotPriceHistory',
       'ec2:DescribeInstanceTypeOfferings', 'ec2:DescribeAvailabilityZones', 'servicequotas:GetServiceQuota', 'servicequotas:ListServiceQuotas',
     ], '*'),
-    allow('LaunchWithOurTag', ['ec2:RunInstances'], [ec2('instance'), ec2('volume'), ec2('network-interface')], { StringEqualsIfExists: { [`aws:RequestTag/${TAG_INSTALLATION}`]: config.name } }),
-    allow('LaunchFrom', ['ec2:RunInstances'], [arn('ec2:', ref('AWS::Region'), '::image/*'), arn('ec2:', ref('AWS::Region'), '::snapshot/*'), ec2('key-pair'), ec2('placement-group')]),
+    allow('LaunchWithOurTag', ['ec2:RunInstances'], [ec2('instance'), ec2('volume')], asked(config)),
+    allow('LaunchFrom', ['ec2:RunInstances'], [arn('ec2:', ref('AWS::Region'), '::image/*'), arn('ec2:', ref('AWS::Region'), '::snapshot/*'), ec2('key-pair'), ec2('placement-group'), ec2('network-interface')]),
     allow('LaunchIntoOurGroup', ['ec2:RunInstances'], [arnHere('ec2', 'security-group/', ref('AgentSecurityGroup')), ...placesOf(config).subnets.map((subnet) => arnHere('ec2', 'subnet/', subnet))]),
-    allow('TagAtLaunch', ['ec2:CreateTags'], [ec2('instance'), ec2('volume')], { StringEquals: { ...strings(asked(config)), 'ec2:CreateAction': 'RunInstances' } }),
+    allow('TagAtLaunch', ['ec2:CreateTags'], [ec2('instance'), ec2('volume')], { StringEquals: { ...asked(config).StringEquals, 'ec2:CreateAction': 'RunInstances' } }),
     allow('EndOurs', ['ec2:TerminateInstances', 'ec2:GetConsoleOutput'], ec2('instance'), carried(config)),
     allow('PassAgentRole', ['iam:PassRole'], attribute('AgentRole', 'Arn'), { StringEquals: { 'iam:PassedToService': 'ec2.amazonaws.com' } }),
     allow('FirstSpotInstance', ['iam:CreateServiceLinkedRole'], arn('iam::', ref('AWS::AccountId'), ':role/aws-service-role/spot.amazonaws.com/*'), { StringEquals: { 'iam:AWSServiceName': 'spot.amazonaws.com' } }),
     allow('SessionsForRuns', ['sts:AssumeRole'], [attribute('CheckpointRole', 'Arn'), attribute('DataRole', 'Arn')]),
   ]
-}
-
-function strings(condition: { readonly [key: string]: Json }): { readonly [key: string]: Json } {
-  const inner = condition['StringEquals']
-  return typeof inner === 'object' && inner !== null && !Array.isArray(inner) ? (inner as { readonly [key: string]: Json }) : {}
 }
 
 function bucketStatements(config: StackConfig): Statement[] {

@@ -55,7 +55,7 @@ function filesGroup(config: StackConfig, group: Group): Resources {
 
 /** Postgres and NATS that are not the stack's. */
 function outsideServers(config: StackConfig): Json[] {
-  const nats = [...new Set(config.natsUrls.map((url) => Number(new URL(url).port || PORTS.nats)))]
+  const nats = [...new Set(config.natsUrls.map((url) => Number(/:(\d{1,5})$/.exec(url)?.[1] ?? PORTS.nats)))]
   return [
     ...(config.database.kind === 'external' ? [tcp(config.database.port, 'Postgres', '0.0.0.0/0')] : []),
     ...nats.map((port) => tcp(port, 'NATS', '0.0.0.0/0')),
