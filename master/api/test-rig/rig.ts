@@ -23,7 +23,7 @@ export const PROVIDER: Provider = {
     maxStartingMs: 20 * 60_000, maxIdleMs: 10 * 60_000, instanceSlots: null, cpuSlotsAllowed: false,
   },
   subnets: ['subnet-a'],
-  settings: { imageId: 'ami-1', instanceProfile: 'drover-agent', securityGroups: ['sg-1'], publicIp: false, keyName: null, rootVolumeGib: 200, rootVolumeThroughput: 500, instanceName: 'drover-agent', tags: [{ key: 'team', value: 'vision' }] },
+  settings: { imageId: 'ami-1', placementGroup: null, efa: false, instanceProfile: 'drover-agent', securityGroups: ['sg-1'], publicIp: false, keyName: null, rootVolumeGib: 200, rootVolumeThroughput: 500, instanceName: 'drover-agent', tags: [{ key: 'team', value: 'vision' }] },
 }
 
 export interface Rig {
