@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import type { AllocationSpec, Storage } from '../../protocol/wire/spec.ts'
 import type { ExperimentConfig } from '../../protocol/words/experiment-config.ts'
 import { storageOf } from '../reconcile/storage-of.ts'
+import type { Db } from '../store/db.ts'
 import type { Tx } from '../store/leader.ts'
 import { refreshTrialSummary } from '../store/trial-summary.ts'
 
@@ -36,8 +37,8 @@ interface Row {
   restore: AllocationSpec['restore']
 }
 
-/** Locks the allocations; one that waits no longer, or whose experiment is not active any more, is absent. */
-export async function loadAssignments(tx: Tx, ids: readonly string[]): Promise<Map<string, Assignment>> {
+/** One that waits no longer, or whose experiment is not active any more, is absent. Nothing is locked: the placement looks again. */
+export async function loadAssignments(db: Db | Tx, ids: readonly string[]): Promise<Map<string, Assignment>> {
   const { rows } = await sql<Row>`
     SELECT a.id, a.pool, a.epoch, a.task_id AS "taskId", e.id AS "experimentId", e.slug, e.config, e.context_digest AS "contextDigest", e.owner_id AS "ownerId",
       tr.id AS "trialId", tr.hparams, tr.seed, u.agent_user AS "agentUser", c.restore
@@ -47,7 +48,7 @@ export async function loadAssignments(tx: Tx, ids: readonly string[]): Promise<M
       FROM checkpoints c WHERE a.epoch > 1 AND c.trial_id = tr.id AND c.state = 'COMPLETED' AND c.manifest_digest IS NOT NULL
       ORDER BY c.steps DESC, c.epoch DESC, c.ordinal DESC LIMIT 1
     ) c ON true
-    WHERE a.id = ANY(${[...ids]}::text[]) AND a.state = 'PENDING' AND e.state = 'ACTIVE' AND tr.state = 'ACTIVE' ORDER BY a.id FOR UPDATE OF a`.execute(tx)
+    WHERE a.id = ANY(${[...ids]}::text[]) AND a.state = 'PENDING' AND e.state = 'ACTIVE' AND tr.state = 'ACTIVE'`.execute(db)
   return new Map(rows.map((row) => [row.id, toAssignment(row)]))
 }
 
