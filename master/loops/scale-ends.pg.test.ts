@@ -153,7 +153,7 @@ describe.skipIf(!PG_ADMIN_URL)('instances from their first word to their end', (
     await locked.promise
     const retiring = applyRetire(rig.herd, 1, retire(first))
     await blocked(1)
-    const placing = applyAssigns(rig.deps, 1, [{ kind: 'assign', allocation, members, reason: 'x' }], await loadAgents(rig.db)).then((placed) => placed.length > 0)
+    const placing = applyAssigns(rig.deps, 1, [{ kind: 'assign', allocation, members, reason: 'x' }], { agents: await loadAgents(rig.db), assignments: new Map() }).then((placed) => placed.length > 0)
     await blocked(2)
     open.resolve()
     await holder

@@ -14,16 +14,23 @@ import type { LoadedAgent } from './schedule-load.ts'
 export type Assign = Extract<ScheduleDecision, { kind: 'assign' }>
 type Wait = Extract<ScheduleDecision, { kind: 'wait' }>
 
+/** What decisions were made from. */
+export interface Seen {
+  agents: readonly LoadedAgent[]
+  /** as far as they are known; what is missing is loaded */
+  assignments: ReadonlyMap<string, Assignment>
+}
+
 /**
- * Commits placements together, fenced (`place`). `agents` are those that the decisions were made from. One that the world has
- * overtaken is left out, the others stand. Returns those that were committed.
+ * Commits placements together, fenced (`place`). One that the world has overtaken is left out, the others stand. Returns those that were
+ * committed.
  */
-export async function applyAssigns(deps: LoopDeps, epoch: number, decisions: readonly Assign[], agents: readonly LoadedAgent[]): Promise<Assign[]> {
+export async function applyAssigns(deps: LoopDeps, epoch: number, decisions: readonly Assign[], seen: Seen): Promise<Assign[]> {
   if (decisions.length === 0) return []
-  const assignments = await loadAssignments(deps.db, decisions.map((decision) => decision.allocation))
-  const known = new Map(agents.map((agent) => [agent.id, agent]))
+  const others = await loadAssignments(deps.db, decisions.map((decision) => decision.allocation).filter((id) => !seen.assignments.has(id)))
+  const known = new Map(seen.agents.map((agent) => [agent.id, agent]))
   const made = decisions.flatMap((decision) => {
-    const assignment = assignments.get(decision.allocation)
+    const assignment = seen.assignments.get(decision.allocation) ?? others.get(decision.allocation)
     return assignment && decision.members.every((member) => known.has(member.agent)) ? [{ decision, assignment, placement: placementOf(deps, { decision, assignment }, known) }] : []
   })
   const first = made.filter(({ assignment }) => assignment.allocation.epoch === 1)

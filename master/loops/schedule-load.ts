@@ -7,13 +7,14 @@ import type { Tx } from '../store/leader.ts'
 /** An agent silent for so long gets no new work. */
 export const SUSPECT_SECONDS = 30
 
+/** Allocations that wait: allocation, pool, slots, priority, order. */
+export const pendingRows = sql`SELECT a.id AS allocation, a.pool, a.slots, e.priority, e.id AS "order"
+  FROM allocations a JOIN tasks t ON t.id = a.task_id JOIN experiments e ON e.id = t.experiment_id
+  WHERE a.state = 'PENDING' AND e.state = 'ACTIVE'`
+
 /** What waits, in order. Whatever changes meanwhile is found out by the re-check at commit. */
 export async function loadPending(db: Db | Tx): Promise<PendingAllocation[]> {
-  const { rows } = await sql<PendingAllocation>`
-    SELECT a.id AS allocation, a.pool, a.slots, e.priority, e.id AS "order"
-    FROM allocations a JOIN tasks t ON t.id = a.task_id JOIN experiments e ON e.id = t.experiment_id
-    WHERE a.state = 'PENDING' AND e.state = 'ACTIVE'
-    ORDER BY e.priority, e.id, a.id`.execute(db)
+  const { rows } = await sql<PendingAllocation>`SELECT * FROM (${pendingRows}) w ORDER BY w.priority, w."order", w.allocation`.execute(db)
   return rows
 }
 

@@ -3,8 +3,9 @@ import { afterAssign } from '../schedule/after-assign.ts'
 import { schedule } from '../schedule/schedule.ts'
 import type { PendingAllocation, ScheduleDecision } from '../schedule/world.ts'
 import type { LoopDeps } from './deps.ts'
-import { applyAssigns, applyWaits, type Assign } from './schedule-apply.ts'
-import { loadAgents, loadComing, loadPending, type LoadedAgent } from './schedule-load.ts'
+import { applyAssigns, applyWaits, type Assign, type Seen } from './schedule-apply.ts'
+import { loadPendingAhead } from './assignment.ts'
+import { loadAgents, loadComing, type LoadedAgent } from './schedule-load.ts'
 
 const SWEEP_MS = 1_000
 /** placements of one transaction: enough to share its cost, few enough to keep its locks short */
@@ -29,14 +30,14 @@ export function startScheduleLoop(deps: LoopDeps): Loop {
 export async function schedulePass(deps: LoopDeps, memory: Memory = { agents: null, epoch: null }): Promise<void> {
   const epoch = deps.leaderEpoch()
   if (epoch === null) return
-  const pending = await loadPending(deps.db)
+  const { pending, assignments } = await loadPendingAhead(deps.db, GROUP)
   if (pending.length === 0) return
   if (memory.epoch !== epoch) memory.agents = null
   memory.epoch = epoch
   const { decisions, agents } = await decide(deps, memory, pending)
   memory.agents = agents
   const assigns = decisions.filter((decision) => decision.kind === 'assign')
-  for (let from = 0; from < assigns.length; from += GROUP) await assignGroup(deps, epoch, memory, assigns.slice(from, from + GROUP), agents)
+  for (let from = 0; from < assigns.length; from += GROUP) await assignGroup(deps, epoch, memory, assigns.slice(from, from + GROUP), { agents, assignments })
   const changed = await applyWaits(deps, epoch, decisions.filter((decision) => decision.kind === 'wait'))
   if (changed === 0) return
   deps.wake('scale')
@@ -52,8 +53,8 @@ async function decide(deps: LoopDeps, memory: Memory, pending: PendingAllocation
   return { decisions: schedule({ agents, pending, coming: await loadComing(deps.db) }), agents }
 }
 
-async function assignGroup(deps: LoopDeps, epoch: number, memory: Memory, group: readonly Assign[], agents: readonly LoadedAgent[]): Promise<void> {
-  const placed = await applyAssigns(deps, epoch, group, agents)
+async function assignGroup(deps: LoopDeps, epoch: number, memory: Memory, group: readonly Assign[], seen: Seen): Promise<void> {
+  const placed = await applyAssigns(deps, epoch, group, seen)
   if (placed.length < group.length) {
     // the world moved on: look at it anew
     memory.agents = null
