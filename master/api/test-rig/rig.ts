@@ -116,7 +116,8 @@ function recordCommands(db: Db, rig: Pick<Rig, 'calls' | 'created' | 'answer'>):
   return {
     createExperiment: async (input) => {
       rig.created.push(input)
-      return seedExperiment(db, { ownerId: input.ownerId, name: input.config.name, state: input.activate ? 'ACTIVE' : 'PAUSED', allocation: input.activate ? 'PENDING' : null, config: input.config })
+      const made = await seedExperiment(db, { ownerId: input.ownerId, name: input.config.name, state: input.activate ? 'ACTIVE' : 'PAUSED', allocation: input.activate ? 'PENDING' : null, config: input.config })
+      return { experimentId: made.experimentId, trialId: made.trialId, trialIds: [made.trialId], jobId: randomUUID(), startedAt: new Date(), pool: 'default' }
     },
     activate: record('activate'), pause: record('pause'), cancel: record('cancel'), kill: record('kill'), killTrial: record('killTrial'), setArchived: record('setArchived'),
     setAgentEnabled: record('setAgentEnabled'), setSlotEnabled: record('setSlotEnabled'),
