@@ -74,6 +74,8 @@ export default {
     home('docker', ['dockerode'], ['^agent/docker/']),
     home('s3', ['@aws-sdk/client-s3', '@aws-sdk/lib-storage'], ['^protocol/bucket/']),
     home('ec2', ['@aws-sdk/client-ec2'], ['^master/(cloud|deploy/aws)/']),
+    home('graphql', ['postgraphile', '@graphile/', 'postgraphile-plugin-connection-filter'], ['^master/graphql/']),
+    room('master/graphql', '^master/graphql/', ['^protocol/', '^master/store/']),
     home('aws-install', ['@aws-sdk/client-(cloudformation|pricing|service-quotas|ssm|secrets-manager|sts)'], ['^master/(deploy/aws|cloud)/']),
     home('postgres', ['pg'], ['^master/store/', '^images/local/postgres\\.ts$', '^master/api/test-rig/']),
     home('host', ['systeminformation'], ['^agent/host/']),

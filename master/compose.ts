@@ -11,6 +11,7 @@ import type { MasterConfig } from './config.ts'
 import { setUpHerd, startHerd, type HerdSetup } from './herd.ts'
 import { MASTER } from './identity/nats-users.ts'
 import { openBus, type Bus } from './intake/bus.ts'
+import { createGraphqlDoor } from './graphql/door.ts'
 import { coalesce } from './intake/coalesce.ts'
 import { createComplaints } from './intake/complaints.ts'
 import { startPresence } from './intake/presence.ts'
@@ -98,8 +99,10 @@ async function serve(common: BootDeps, people: People, drain: (() => Promise<unk
 
   const names = config.resourcePools.map((pool) => pool.name)
   const commands = makeCommands({ db, storage: config.checkpointStorage, wake: wakes.wake, pools: { pools: names, compute: config.defaultComputePool, aux: config.defaultAuxPool } })
+  const graphql = createGraphqlDoor({ db, databaseUrl: config.db.url, log })
+  drain.push(() => graphql.close())
   const api = await people.createApi({
-    ...common, db, commands, bucket, feed: createFeed(wakes, signal), clusterId: cluster.clusterId, ready: () => health.up() && bus.connected(),
+    ...common, db, commands, bucket, graphql, feed: createFeed(wakes, signal), clusterId: cluster.clusterId, ready: () => health.up() && bus.connected(),
     settings: {
       clusterName: config.clusterName, defaultComputePool: config.defaultComputePool, defaultAuxPool: config.defaultAuxPool, pools: config.resourcePools,
       listen: config.listen, webDir: config.webDir, checkpointStorage: storageConfig(config.checkpointStorage),

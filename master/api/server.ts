@@ -15,6 +15,7 @@ import { createExperimentRoute } from './routes/create-experiment.ts'
 import { downloadRoutes } from './routes/downloads.ts'
 import { eventRoutes } from './routes/events.ts'
 import { experimentRoutes } from './routes/experiments.ts'
+import { graphqlRoutes } from './routes/graphql.ts'
 import { herdRoutes } from './routes/herd.ts'
 import { liveRoute } from './routes/live.ts'
 import { logRoutes } from './routes/logs.ts'
@@ -67,6 +68,7 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
   eventRoutes(app, deps, stopping.signal)
   herdRoutes(app, deps)
   whyRoutes(app, deps)
+  graphqlRoutes(app, deps)
   await uiRoutes(app, deps.settings.webDir)
   return app
 }
