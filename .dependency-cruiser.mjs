@@ -67,7 +67,8 @@ export default {
     room('agent/bucket', '^agent/bucket/', ['^protocol/', '^agent/journal/door\\.ts$', '^agent/steps/attendant\\.ts$', '^agent/gateway/']),
     room('master/store', '^master/store/', ['^protocol/', '^master/(schedule|scale|reconcile|search)/']),
     room('master/cloud', '^master/cloud/', ['^protocol/', '^master/(schedule|scale)/']),
-    room('master/cli', '^master/cli/', [WORDS, '^protocol/kit/(clock|backoff)\\.ts$']),
+    // the command line speaks HTTP and ws; the pure room search is what it may look ahead with, without a master
+    room('master/cli', '^master/cli/', [WORDS, '^protocol/kit/(clock|backoff)\\.ts$', '^master/search/']),
     room('master/web', '^master/web/', [WORDS]),
     home('docker', ['dockerode'], ['^agent/docker/']),
     home('s3', ['@aws-sdk/client-s3', '@aws-sdk/lib-storage'], ['^protocol/bucket/']),

@@ -40,13 +40,17 @@ interface Row {
 export async function loadAssignments(tx: Tx, ids: readonly string[]): Promise<Map<string, Assignment>> {
   const { rows } = await sql<Row>`
     SELECT a.id, a.pool, a.epoch, a.task_id AS "taskId", e.id AS "experimentId", e.slug, e.config, e.context_digest AS "contextDigest", e.owner_id AS "ownerId",
-      tr.id AS "trialId", tr.hparams, tr.seed, u.agent_user AS "agentUser", c.restore
+      tr.id AS "trialId", tr.hparams, tr.seed, u.agent_user AS "agentUser", coalesce(c.restore, w.restore) AS restore
     FROM allocations a JOIN tasks t ON t.id = a.task_id JOIN trials tr ON tr.task_id = t.id JOIN experiments e ON e.id = tr.experiment_id JOIN users u ON u.id = e.owner_id
     LEFT JOIN LATERAL (
       SELECT jsonb_build_object('uuid', c.uuid, 'prefix', c.prefix, 'steps', c.steps, 'ordinal', c.ordinal, 'manifest', c.manifest_digest) AS restore
       FROM checkpoints c WHERE a.epoch > 1 AND c.trial_id = tr.id AND c.state = 'COMPLETED' AND c.manifest_digest IS NOT NULL
       ORDER BY c.steps DESC, c.epoch DESC, c.ordinal DESC LIMIT 1
     ) c ON true
+    LEFT JOIN LATERAL (
+      SELECT jsonb_build_object('uuid', c.uuid, 'prefix', c.prefix, 'steps', c.steps, 'ordinal', c.ordinal, 'manifest', c.manifest_digest) AS restore
+      FROM checkpoints c WHERE c.uuid = e.source_checkpoint AND c.state = 'COMPLETED' AND c.manifest_digest IS NOT NULL
+    ) w ON true
     WHERE a.id = ANY(${[...ids]}::text[]) AND a.state = 'PENDING' AND e.state = 'ACTIVE' AND tr.state = 'ACTIVE' ORDER BY a.id FOR UPDATE OF a`.execute(tx)
   return new Map(rows.map((row) => [row.id, toAssignment(row)]))
 }

@@ -9,12 +9,29 @@ export const SUSPECT_SECONDS = 30
 
 /** What waits, in order. Whatever changes meanwhile is found out by the re-check at commit. */
 export async function loadPending(db: Db | Tx): Promise<PendingAllocation[]> {
-  const { rows } = await sql<PendingAllocation>`
-    SELECT a.id AS allocation, a.pool, a.slots, e.priority, e.id AS "order"
+  const { rows } = await sql<PendingAllocation & { most: number | null }>`
+    SELECT a.id AS allocation, a.pool, a.slots, e.priority, e.id AS "order", e.max_slots AS most
     FROM allocations a JOIN tasks t ON t.id = a.task_id JOIN experiments e ON e.id = t.experiment_id
     WHERE a.state = 'PENDING' AND e.state = 'ACTIVE'
     ORDER BY e.priority, e.id, a.id`.execute(db)
-  return rows
+  const room = await loadRoom(db, [...new Set(rows.flatMap((row) => (row.most === null ? [] : [row.order])))])
+  return rows.flatMap(({ most, ...row }) => {
+    const left = room.get(row.order)
+    if (most === null || left === undefined) return [row]
+    if (row.slots > left) return []
+    room.set(row.order, left - row.slots)
+    return [row]
+  })
+}
+
+/** Slots that experiments with `max_slots` may still take. What is beyond waits for their own trials, not for the pool. */
+async function loadRoom(db: Db | Tx, experiments: readonly number[]): Promise<Map<number, number>> {
+  if (experiments.length === 0) return new Map()
+  const { rows } = await sql<{ id: number; room: number }>`
+    SELECT e.id, (e.max_slots - coalesce((SELECT sum(a.slots) FROM allocations a JOIN tasks t ON t.id = a.task_id
+      WHERE t.experiment_id = e.id AND a.state NOT IN ('PENDING', 'DRAINING', 'SEALED')), 0))::int AS room
+    FROM experiments e WHERE e.id = ANY(${[...experiments]}::int[])`.execute(db)
+  return new Map(rows.map(({ id, room }) => [id, room]))
 }
 
 /** Nodes that EC2 was asked for and that have not registered: a gang keeps the others of its nodes until they come. */

@@ -8,7 +8,7 @@ const live = (over: Partial<LiveFacts> = {}): LiveFacts => ({
 })
 const facts = (over: Partial<TrialFacts> = {}): TrialFacts => ({
   trialId: 1, taskId: 'trial-1', experimentId: 7, experimentState: 'ACTIVE', experimentReason: 'canceled by ann', trialState: 'ACTIVE',
-  restarts: 0, maxRestarts: 2, preemptMs: 60_000, freeRuns: 0, live: null, ...over,
+  restarts: 0, maxRestarts: 2, preemptMs: 60_000, freeRuns: 0, stop: null, earlyExit: null, live: null, ...over,
 })
 const ended = (over: Partial<LiveFacts>): LiveFacts => live({ state: 'DRAINING', drained: true, endedAt: 0, ...over })
 

@@ -5,6 +5,7 @@ import { addEvents } from '../../store/events.ts'
 import { appendLines } from '../../store/log-chunks.ts'
 import type { MetricsSnapshot } from '../../store/schema.ts'
 import { foldReports, searcherValue, type TrialSummary } from '../fold-metrics.ts'
+import { tellSearches } from './tell-searches.ts'
 import type { AllocationFacts, EffectContext } from './context.ts'
 
 /** Writes what the events gathered, once per allocation, in the lock order tasks, trials, experiments, agents, events. */
@@ -18,6 +19,7 @@ export async function flushEffects(context: EffectContext): Promise<void> {
   for (const facts of context.allocations.values()) {
     if (facts.progress !== null) await writeProgress(context, facts, facts.progress)
   }
+  await tellSearches(context)
   await raiseGenerations(context.tx, [...context.raise])
   await addEvents(context.tx, context.events)
 }
@@ -48,5 +50,7 @@ function jsonOrNull(snapshot: MetricsSnapshot | null): string | null {
 
 async function writeProgress(context: EffectContext, facts: AllocationFacts, progress: number): Promise<void> {
   await context.tx.updateTable('trials').set({ progress }).where('id', '=', facts.trialId).where('state', '=', 'ACTIVE').execute()
+  // that of a search is made of all its trials, by whoever asks
+  if ((facts.searcher.name ?? 'single') !== 'single') return
   await context.tx.updateTable('experiments').set({ progress }).where('id', '=', facts.experimentId).execute()
 }
