@@ -59,8 +59,8 @@ interface Checked {
 function check(input: NewExperiment, cluster: { storage: Storage; pools: PoolNames }, source: string | null): Checked {
   const storage = storageOf(input.config.checkpoint_storage, cluster.storage)
   if (!storage.ok) throw new ExperimentRefused('checkpoint_storage', storage.error)
-  const { slots_per_trial: slots, max_slots: most } = input.config.resources
-  if (most != null && slots > most) throw new ExperimentRefused('resources.max_slots', `resources.max_slots is ${most}, and each trial needs ${slots} slots: raise it to ${slots} at least, or lower resources.slots_per_trial`)
+  const { slots_per_trial: slots, max_slots: most = null } = input.config.resources
+  if (most !== null && slots > most) throw new ExperimentRefused('resources.max_slots', `resources.max_slots is ${most}, and each trial needs ${slots} slots: raise it to ${slots} at least, or lower resources.slots_per_trial`)
   const { state, actions } = begin({ searcher: input.config.searcher, space: input.config.hyperparameters as HyperparameterSpace, seed: input.config.reproducibility.experiment_seed })
   const trials = actions.filter((action) => action.type === 'create')
   if (trials.length === 0) throw new Error('the searcher made no trial')
