@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import { advanceSearch } from '../../store/searches.ts'
 import type { SearchEvent } from '../../search/words.ts'
 import type { Report } from '../fold-metrics.ts'
@@ -15,19 +16,22 @@ export async function tellSearches(context: EffectContext): Promise<void> {
 
 async function tellSearch(context: EffectContext, experimentId: number, judged: readonly AllocationFacts[]): Promise<void> {
   const actions = await advanceSearch(context.tx, experimentId, judged.flatMap(eventsOf))
+  const reporting = new Map(judged.map((facts) => [facts.trialNumber, facts]))
+  const stops: { trial: number; reason: string }[] = []
   for (const action of actions ?? []) {
     if (action.type === 'create' || action.type === 'done') throw new Error(`the search of experiment ${experimentId} went on to ${action.type} at a report`)
-    const facts = judged.find((one) => one.trialNumber === action.trial)
+    const facts = reporting.get(action.trial)
     if (facts === undefined) throw new Error(`the search of experiment ${experimentId} decided about its trial ${action.trial}, of which nothing was reported`)
     if (action.type === 'note') context.events.push({ ...aboutAllocation(context, facts), kind: 'search-note', text: `trial ${facts.trialId}: ${action.reason}` })
-    else await stopTrial(context, facts, action.reason)
+    else {
+      const reason = `stopped by its search: ${action.reason}`
+      stops.push({ trial: facts.trialId, reason })
+      context.events.push({ ...aboutAllocation(context, facts), kind: 'trial-stopped', text: `trial ${facts.trialId} is ${reason}` })
+    }
   }
-}
-
-async function stopTrial(context: EffectContext, facts: AllocationFacts, reason: string): Promise<void> {
-  const text = `stopped by its search: ${reason}`
-  await context.tx.updateTable('trials').set({ stop: 'search', stop_reason: text }).where('id', '=', facts.trialId).where('stop', 'is', null).execute()
-  context.events.push({ ...aboutAllocation(context, facts), kind: 'trial-stopped', text: `trial ${facts.trialId} is ${text}` })
+  if (stops.length === 0) return
+  await sql`UPDATE trials t SET stop = 'search', stop_reason = s.reason FROM unnest(${stops.map((stop) => stop.trial)}::int[], ${stops.map((stop) => stop.reason)}::text[]) AS s (trial, reason)
+    WHERE t.id = s.trial AND t.stop IS NULL`.execute(context.tx)
   context.wakes.add('lifecycle')
 }
 
