@@ -5,7 +5,7 @@ import { takeEvents } from '../intake/take-events.ts'
 import { PG_ADMIN_URL } from '../store/fresh-db.ts'
 import { advanceSearch, forgetSearches, loadSearch } from '../store/searches.ts'
 import { lifecyclePass } from './lifecycle-loop.ts'
-import { addAgent, at, drained, exit, newExperiment, numbered, openRig, state, type Rig } from './rig.ts'
+import { addAgent, at, drained, exit, hash, newExperiment, numbered, openRig, state, type Rig } from './rig.ts'
 import { schedulePass } from './schedule-loop.ts'
 
 const SPACE = { lr: { type: 'log', base: 10, minval: -4, maxval: -1, count: null }, width: { type: 'int', minval: 1, maxval: 64, count: null } }
@@ -153,6 +153,20 @@ describe.skipIf(!PG_ADMIN_URL)('a search through the store', () => {
     await settle()
     expect((await live(id)).map((one) => one.state)).toEqual(['ASSIGNED', 'ASSIGNED', 'PENDING', 'PENDING'])
     await expect(submit(random(4, 4), { resources: { ...resources, max_slots: 1 } })).rejects.toThrow(/max_slots is 1, and each trial needs 2 slots/)
+  })
+
+  test('warm start: every trial of the search starts from the newest committed checkpoint of the trial that is named', async () => {
+    const { trialId, experimentId } = await rig.commands.createExperiment(newExperiment(rig, {}, false))
+    const uuid = ['11111111-1111-4111-8111-111111111111', '22222222-2222-4222-8222-222222222222', '33333333-3333-4333-8333-333333333333']
+    await rig.db.insertInto('checkpoints').values(uuid.map((one, index) => ({
+      uuid: one, task_id: `trial-${trialId}`, trial_id: trialId, experiment_id: experimentId, allocation_id: `trial-${trialId}.1`, epoch: 1, ordinal: index + 1, steps: index * 10,
+      state: index === 2 ? 'ERROR' as const : 'COMPLETED' as const, prefix: `somewhere/${one}`, manifest_digest: hash(index), resources: '{}', metadata: '{}', metrics: '{}', declared_at: new Date(),
+    }))).execute()
+    const id = await submit({ ...random(2, 2), source_trial_id: trialId })
+    await settle()
+    const specs = await rig.db.selectFrom('allocation_members').innerJoin('blobs', 'blobs.digest', 'spec_digest').innerJoin('allocations', 'allocations.id', 'allocation_id')
+      .innerJoin('trials', 'trials.task_id', 'allocations.task_id').select('bytes').where('trials.experiment_id', '=', id).execute()
+    expect(specs.map(({ bytes }) => JSON.parse(bytes.toString()).restore)).toEqual([1, 2].map(() => ({ uuid: uuid[1], prefix: `somewhere/${uuid[1]}`, steps: 10, ordinal: 2, manifest: hash(1) })))
   })
 
   test('a source that is no committed checkpoint is refused with the cure', async () => {
