@@ -3,12 +3,13 @@ import { ApiCreateExperiment, type ApiCreatedExperiment, type ApiExperiment } fr
 import type { ConfigMistake, ExperimentConfig } from '../../../protocol/words/experiment-config.ts'
 import { nearest } from '../../../protocol/words/config/nearest.ts'
 import { parseExperimentConfig } from '../../../protocol/words/parse-experiment-config.ts'
-import { gather } from '../../store/gather.ts'
-import { findExperiment, findExperiments, type ExperimentRow } from '../../store/queries/experiments.ts'
+import { findExperiment } from '../../store/queries/experiments.ts'
+import { newRow } from '../../store/new-row.ts'
+import type { NewExperiment } from '../../store/commands.ts'
 import { userOf } from '../auth/guard.ts'
 import { takeContext } from '../context/take-context.ts'
 import type { ApiDeps, ApiSettings } from '../deps.ts'
-import { ApiFault, notFound } from '../errors.ts'
+import { ApiFault } from '../errors.ts'
 import { experimentShape, PROJECT } from '../shapes/experiment.ts'
 import { shownConfig } from '../shapes/storage.ts'
 
@@ -16,7 +17,6 @@ import { shownConfig } from '../shapes/storage.ts'
 const BODY_BYTES_MAX = 128 * 1024 * 1024
 
 export function createExperimentRoute(app: FastifyInstance, deps: ApiDeps): void {
-  const findMade = gather<number, ExperimentRow>((ids) => findExperiments(deps.db, ids))
   app.post<{ Body: ApiCreateExperiment }>('/api/v1/experiments', { bodyLimit: BODY_BYTES_MAX, schema: { body: ApiCreateExperiment } }, async (request): Promise<ApiCreatedExperiment> => {
     const { body } = request
     const caller = userOf(request)
@@ -27,9 +27,9 @@ export function createExperimentRoute(app: FastifyInstance, deps: ApiDeps): void
     if (parentId !== null && !await findExperiment(deps.db, parentId)) throw new ApiFault(400, `parentId: experiment ${parentId} does not exist: leave parentId out or name an experiment`)
     const shown = shownConfig(config, deps.settings.checkpointStorage)
     if (body.validateOnly) return { experiment: emptyShape(config, shown, body.config, caller), config: shown, warnings: [], drover: { trialId: null, warnings } }
-    const made = await deps.commands.createExperiment({ config, originalConfig: body.config, context, ownerId: caller.userId, projectId: PROJECT.id, parentId, activate: body.activate ?? true })
-    const row = await findMade(made.experimentId)
-    if (!row) throw notFound('experiment', made.experimentId)
+    const input: NewExperiment = { config, originalConfig: body.config, context, ownerId: caller.userId, projectId: PROJECT.id, parentId, activate: body.activate ?? true }
+    const made = await deps.commands.createExperiment(input)
+    const row = newRow({ input, made, caller })
     return { experiment: experimentShape(row, deps.settings.checkpointStorage, deps.clock.wallMs()), config: shown, warnings: [], drover: { trialId: made.trialId, warnings } }
   })
 }
