@@ -67,7 +67,8 @@ export default {
     room('agent/bucket', '^agent/bucket/', ['^protocol/', '^agent/journal/door\\.ts$', '^agent/steps/attendant\\.ts$', '^agent/gateway/']),
     room('master/store', '^master/store/', ['^protocol/', '^master/(schedule|scale|reconcile|search)/']),
     room('master/cloud', '^master/cloud/', ['^protocol/', '^master/(schedule|scale)/']),
-    room('master/cli', '^master/cli/', [WORDS, '^protocol/kit/(clock|backoff)\\.ts$', '^master/deploy/program\\.ts$']),
+    // the command line speaks HTTP and ws; the pure room search is what it may look ahead with, without a master
+    room('master/cli', '^master/cli/', [WORDS, '^protocol/kit/(clock|backoff)\\.ts$', '^master/deploy/program\\.ts$', '^master/search/']),
     room('master/deploy', '^master/deploy/', ['^protocol/bucket/', '^master/config-(section|tree)\\.ts$', '^master/cli/']),
     ...pure('master/deploy/stack', '^master/deploy/(stack/|(words|template|closing|cost|reasons)\\.ts$)', ['^master/deploy/']),
     room('master/web', '^master/web/', [WORDS]),

@@ -35,6 +35,16 @@ export function readProgressBody(text: string): number {
   return progress
 }
 
+const EARLY_EXITS = { EXITED_REASON_INVALID_HP: 'INVALID_HP', EXITED_REASON_INIT_INVALID_HP: 'INIT_INVALID_HP' } as const
+
+/** `{reason}` of POST /trials/{t}/early_exit. */
+export function readEarlyExitBody(text: string): (typeof EARLY_EXITS)[keyof typeof EARLY_EXITS] {
+  const { reason } = record(parseBody(text), 'the body')
+  const known = Object.entries(EARLY_EXITS).find(([name]) => name === reason)
+  if (known === undefined) throw new HttpError(400, `reason must be ${Object.keys(EARLY_EXITS).join(' or ')}, not ${shown(reason)}`)
+  return known[1]
+}
+
 function parseBody(text: string): unknown {
   try {
     return parseLenientJson(text)

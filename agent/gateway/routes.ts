@@ -6,7 +6,7 @@ import type { Journal } from '../journal/door.ts'
 import { HttpError, answerJson, readBody } from './answer.ts'
 import type { Preemption } from './preemption.ts'
 import type { Proxy } from './proxy.ts'
-import { readMetricsBody, readProgressBody } from './report-body.ts'
+import { readEarlyExitBody, readMetricsBody, readProgressBody } from './report-body.ts'
 
 const METRICS_BYTES_MAX = 8 * 1024 * 1024
 const SMALL_BYTES_MAX = 64 * 1024
@@ -37,6 +37,7 @@ const LOCAL: readonly { method: string; path: RegExp; handle: Handler }[] = [
   { method: 'GET', path: /^\/info$/, handle: info },
   { method: 'POST', path: /^\/api\/v1\/trials\/([^/]+)\/metrics$/, handle: metrics },
   { method: 'POST', path: /^\/api\/v1\/trials\/([^/]+)\/progress$/, handle: progress },
+  { method: 'POST', path: /^\/api\/v1\/trials\/([^/]+)\/early_exit$/, handle: earlyExit },
   { method: 'GET', path: /^\/api\/v1\/allocations\/([^/]+)\/signals\/preemption$/, handle: preemption },
   { method: 'POST', path: /^\/api\/v1\/allocations\/([^/]+)\/signals\/ack_preemption$/, handle: acknowledge },
 ]
@@ -76,6 +77,13 @@ async function progress(options: RouteOptions, call: Call): Promise<void> {
   requireTrial(options, call.id)
   const share = readProgressBody(await readBody(call.request, SMALL_BYTES_MAX))
   commit(options, { kind: 'progress', alloc: options.spec.alloc, t: options.clock.wallMs(), progress: share })
+  answerJson(call.response, 200, {})
+}
+
+async function earlyExit(options: RouteOptions, call: Call): Promise<void> {
+  requireTrial(options, call.id)
+  const reason = readEarlyExitBody(await readBody(call.request, SMALL_BYTES_MAX))
+  commit(options, { kind: 'early-exit', alloc: options.spec.alloc, t: options.clock.wallMs(), reason })
   answerJson(call.response, 200, {})
 }
 

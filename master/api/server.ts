@@ -20,6 +20,7 @@ import { herdRoutes } from './routes/herd.ts'
 import { liveRoute } from './routes/live.ts'
 import { logRoutes } from './routes/logs.ts'
 import { masterRoutes } from './routes/master.ts'
+import { previewSearchRoute } from './routes/preview-search.ts'
 import { schemaRoutes } from './routes/schemas.ts'
 import { taskRoutes } from './routes/tasks.ts'
 import { trialRoutes } from './routes/trials.ts'
@@ -58,6 +59,7 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
   masterRoutes(app, deps)
   schemaRoutes(app)
   createExperimentRoute(app, deps)
+  previewSearchRoute(app)
   experimentRoutes(app, deps)
   trialRoutes(app, deps)
   logRoutes(app, deps, hub, stopping.signal)

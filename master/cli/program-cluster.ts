@@ -19,6 +19,10 @@ export function addClusterCommands(program: Command, run: Runner): void {
     .description('every slot and what runs on it')
     .action(run(async (invocation) => (await import('./commands/show-agents.ts')).listSlots(invocation)))
 
+  leaf(program.command('preview-search').argument('<config>', 'YAML or JSON file'))
+    .description('the trials of a search and how long they train, without a master')
+    .action(run(async (invocation, [file = '']) => (await import('./commands/preview-search.ts')).previewSearch(invocation, file)))
+
   const config = program.command('config').description('work on configurations, without a master')
   leaf(config.command('check').argument('<file...>'))
     .description('check a configuration; later files lie under the first')

@@ -41,13 +41,17 @@ interface Row {
 
 /** What a spec is made of, of an allocation `a`; joins nothing where it waits no longer or its experiment is not active any more. */
 const facts = sql`a.id, a.pool, a.epoch, a.task_id AS "taskId", e.id AS "experimentId", e.slug, e.config, e.context_digest AS "contextDigest", e.owner_id AS "ownerId",
-  tr.id AS "trialId", tr.hparams, tr.seed, u.agent_user AS "agentUser", c.restore`
+  tr.id AS "trialId", tr.hparams, tr.seed, u.agent_user AS "agentUser", coalesce(c.restore, w.restore) AS restore`
 const joins = sql`JOIN trials tr ON tr.task_id = a.task_id AND tr.state = 'ACTIVE' JOIN experiments e ON e.id = tr.experiment_id AND e.state = 'ACTIVE' JOIN users u ON u.id = e.owner_id
   LEFT JOIN LATERAL (
     SELECT jsonb_build_object('uuid', c.uuid, 'prefix', c.prefix, 'steps', c.steps, 'ordinal', c.ordinal, 'manifest', c.manifest_digest) AS restore
     FROM checkpoints c WHERE a.epoch > 1 AND c.trial_id = tr.id AND c.state = 'COMPLETED' AND c.manifest_digest IS NOT NULL
     ORDER BY c.steps DESC, c.epoch DESC, c.ordinal DESC LIMIT 1
-  ) c ON true`
+  ) c ON true
+  LEFT JOIN LATERAL (
+    SELECT jsonb_build_object('uuid', c.uuid, 'prefix', c.prefix, 'steps', c.steps, 'ordinal', c.ordinal, 'manifest', c.manifest_digest) AS restore
+    FROM checkpoints c WHERE c.uuid = e.source_checkpoint AND c.state = 'COMPLETED' AND c.manifest_digest IS NOT NULL
+  ) w ON true`
 
 /** One that waits no longer, or whose experiment is not active any more, is absent. Nothing is locked: the placement looks again. */
 export async function loadAssignments(db: Db | Tx, ids: readonly string[]): Promise<Map<string, Assignment>> {

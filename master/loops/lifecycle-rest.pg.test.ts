@@ -23,6 +23,7 @@ describe.skipIf(!PG_ADMIN_URL)('trials at rest', () => {
     const given = sql`jsonb_to_recordset(${rows}::jsonb) AS g (id int, task text, experiment text, allocation text, want text, exit text, agent text)`
     await sql`UPDATE experiments e SET state = g.experiment FROM ${given} WHERE e.id = g.id`.execute(rig.db)
     await sql`UPDATE allocations a SET state = g.allocation, want = g.want, exit_kind = g.exit, want_at = now() - interval '1 day', ended_at = now() FROM ${given} WHERE a.task_id = g.task`.execute(rig.db)
+    await sql`UPDATE trials SET stop = CASE WHEN id % 2 = 0 THEN 'search' ELSE 'kill' END, stop_reason = 'told to' WHERE id % 3 = 0`.execute(rig.db)
     await sql`INSERT INTO allocation_members (allocation_id, rank, agent_id, slot_ids, spec_digest, state, drained)
       SELECT g.task || '.1', 0, g.agent, '[]', '', g.allocation, g.allocation = 'DRAINING' FROM ${given} WHERE g.allocation <> 'PENDING'`.execute(rig.db)
 

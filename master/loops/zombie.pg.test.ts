@@ -95,6 +95,7 @@ describe.skipIf(!PG_ADMIN_URL).each([['a machine of its own', false], ['an insta
     exit: (to) => exit(to, 'completed'),
     drained,
     'preempt-ack': (to) => ({ ...base, alloc: to, kind: 'preempt-ack' }),
+    'early-exit': (to) => ({ ...base, alloc: to, kind: 'early-exit', reason: 'INVALID_HP' }),
     rendezvous: (to) => ({ ...base, alloc: to, kind: 'rendezvous', address: '10.0.0.1', port: 1 }),
   }
   test.each(Object.entries(kinds))('event %s: of the old epoch and of the one that is not its own, without effect', async (_kind, event) => {

@@ -97,9 +97,12 @@ export const NoticeEvent = Type.Object({
 /** The harness saw the preemption request. */
 export const PreemptAckEvent = Type.Object({ ...base, kind: Type.Literal('preempt-ack') })
 
+/** The script gave its trial up for good: other hyperparameters are needed. */
+export const EarlyExitEvent = Type.Object({ ...base, kind: Type.Literal('early-exit'), reason: Type.Enum(['INVALID_HP', 'INIT_INVALID_HP']) })
+
 export const AgentEvent = Type.Union([
   StateEvent, NoteEvent, MetricsEvent, ProgressEvent, CheckpointDeclaredEvent, CheckpointUploadedEvent,
-  CheckpointFailedEvent, ExitEvent, DrainedEvent, PreemptAckEvent, RendezvousEvent, NoticeEvent,
+  CheckpointFailedEvent, ExitEvent, DrainedEvent, PreemptAckEvent, RendezvousEvent, NoticeEvent, EarlyExitEvent,
 ])
 export type AgentEvent = Type.Static<typeof AgentEvent>
 export type AgentEventKind = AgentEvent['kind']

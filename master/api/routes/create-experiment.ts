@@ -7,7 +7,6 @@ import { findExperiment } from '../../store/queries/experiments.ts'
 import { newRow } from '../../store/new-row.ts'
 import type { NewExperiment } from '../../store/commands.ts'
 import { userOf } from '../auth/guard.ts'
-import { cannotRun } from '../cannot-run.ts'
 import { takeContext } from '../context/take-context.ts'
 import type { ApiDeps, ApiSettings } from '../deps.ts'
 import { ApiFault } from '../errors.ts'
@@ -44,10 +43,17 @@ function refuseUnsupported(body: ApiCreateExperiment): void {
 /** Parsed, complete with the cluster's storage, its pool known; or 400 with every mistake. */
 function readConfig(text: string, settings: ApiSettings): { config: ExperimentConfig; warnings: ConfigMistake[] } {
   const parsed = parseExperimentConfig(text, { masterStorage: { ...settings.checkpointStorage } })
-  const mistakes = parsed.ok ? [...poolMistakes(parsed.config.resources.resource_pool, settings), ...cannotRun(parsed.config)] : parsed.errors
+  const mistakes = parsed.ok ? [...poolMistakes(parsed.config.resources.resource_pool, settings), ...storageMistakes(parsed.config)] : parsed.errors
   if (parsed.ok && mistakes.length === 0) return { config: { ...parsed.config, checkpoint_storage: parsed.config.checkpoint_storage ?? settings.checkpointStorage }, warnings: parsed.warnings }
   const words = mistakes.map((mistake) => (mistake.path === '' ? mistake.message : `${mistake.path}: ${mistake.message}`))
   throw new ApiFault(400, `the experiment configuration has ${mistakes.length === 1 ? 'a mistake' : `${mistakes.length} mistakes`}:\n${words.join('\n')}`, { details: mistakes })
+}
+
+/** A storage that no agent of this cluster can write to. */
+function storageMistakes(config: ExperimentConfig): ConfigMistake[] {
+  const type = config.checkpoint_storage?.type
+  if (type !== 'gcs' && type !== 'azure') return []
+  return [{ path: 'checkpoint_storage.type', message: `is ${type}, which this cluster cannot use: write s3, shared_fs or directory, or leave checkpoint_storage out for the cluster's own` }]
 }
 
 function poolMistakes(name: string, settings: ApiSettings): ConfigMistake[] {

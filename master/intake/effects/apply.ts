@@ -3,7 +3,7 @@ import { cleanText } from '../../store/clean.ts'
 import { checkpointDeclared, checkpointFailed, checkpointUploaded } from './checkpoint.ts'
 import type { AllocationFacts, EffectContext } from './context.ts'
 import { noticed } from './notice.ts'
-import { drained, exited, preemptAcknowledged, rendezvous, stateReached } from './progress.ts'
+import { drained, exited, gaveUp, preemptAcknowledged, rendezvous, stateReached } from './progress.ts'
 
 /** `notice` is about the agent, every other kind about one allocation. */
 type AboutAllocation = Exclude<AgentEventKind, 'notice'>
@@ -24,6 +24,7 @@ const EFFECTS: { readonly [K in AboutAllocation]: Effect<K> } = {
   drained,
   'preempt-ack': preemptAcknowledged,
   rendezvous,
+  'early-exit': gaveUp,
 }
 
 /** One event's effect. An event of a sealed or foreign allocation has none: its epoch is over (I3). */
