@@ -12,6 +12,7 @@ import { agentRoutes } from './routes/agents.ts'
 import { authRoutes } from './routes/auth.ts'
 import { checkpointRoutes } from './routes/checkpoints.ts'
 import { createExperimentRoute } from './routes/create-experiment.ts'
+import { curveRoutes } from './routes/curves.ts'
 import { downloadRoutes } from './routes/downloads.ts'
 import { eventRoutes } from './routes/events.ts'
 import { experimentRoutes } from './routes/experiments.ts'
@@ -62,6 +63,7 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
   previewSearchRoute(app)
   experimentRoutes(app, deps)
   trialRoutes(app, deps)
+  curveRoutes(app, deps)
   logRoutes(app, deps, hub, stopping.signal)
   taskRoutes(app, deps)
   checkpointRoutes(app, deps)
