@@ -3,6 +3,7 @@ import type { Clock } from '../../protocol/kit/clock.ts'
 import type { Log } from '../../protocol/kit/log.ts'
 import type { CheckpointStorageConfig } from '../../protocol/words/experiment-config.ts'
 import type { LaunchSettings } from '../cloud/door.ts'
+import type { RecentLog } from '../recent-log.ts'
 import type { PoolPolicy } from '../scale/pool.ts'
 import type { Commands } from '../store/commands.ts'
 import type { Db } from '../store/db.ts'
@@ -46,6 +47,8 @@ export interface ApiDeps {
   bucket: Bucket
   feed: Feed
   log: Log
+  /** this master's own newest records */
+  recentLog: RecentLog
   clock: Clock
   random: () => number
   /** Postgres and NATS are reached */

@@ -12,6 +12,8 @@ export interface Assignment {
   allocation: { id: string; taskId: string; epoch: number }
   experiment: { id: number; slug: string; config: ExperimentConfig; contextDigest: string | null }
   trial: { id: number; hparams: Record<string, unknown>; seed: number }
+  /** absent: a trial's. A command has no experiment and no trial: their ids are 0. */
+  kind?: 'COMMAND'
   ownerId: number
   owner: { uid: number; user: string; gid: number; group: string } | null
   storage: (master: Storage) => Storage
@@ -48,7 +50,12 @@ export async function loadAssignments(tx: Tx, ids: readonly string[]): Promise<M
       ORDER BY c.steps DESC, c.epoch DESC, c.ordinal DESC LIMIT 1
     ) c ON true
     WHERE a.id = ANY(${[...ids]}::text[]) AND a.state = 'PENDING' AND e.state = 'ACTIVE' AND tr.state = 'ACTIVE' ORDER BY a.id FOR UPDATE OF a`.execute(tx)
-  return new Map(rows.map((row) => [row.id, toAssignment(row)]))
+  const { rows: commands } = await sql<Row>`
+    SELECT a.id, a.pool, a.epoch, a.task_id AS "taskId", 0 AS "experimentId", '' AS slug, c.config, c.context_digest AS "contextDigest", c.owner_id AS "ownerId",
+      0 AS "trialId", '{}'::jsonb AS hparams, 0 AS seed, u.agent_user AS "agentUser", NULL AS restore
+    FROM allocations a JOIN commands c ON c.task_id = a.task_id JOIN users u ON u.id = c.owner_id
+    WHERE a.id = ANY(${[...ids]}::text[]) AND a.state = 'PENDING' AND c.killed_by = '' ORDER BY a.id FOR UPDATE OF a`.execute(tx)
+  return new Map([...rows.map((row): [string, Assignment] => [row.id, toAssignment(row)]), ...commands.map((row): [string, Assignment] => [row.id, { ...toAssignment(row), kind: 'COMMAND' }])])
 }
 
 function toAssignment(row: Row): Assignment {

@@ -13,7 +13,11 @@ export async function loadPending(db: Db | Tx): Promise<PendingAllocation[]> {
     SELECT a.id AS allocation, a.pool, a.slots, e.priority, e.id AS "order"
     FROM allocations a JOIN tasks t ON t.id = a.task_id JOIN experiments e ON e.id = t.experiment_id
     WHERE a.state = 'PENDING' AND e.state = 'ACTIVE'
-    ORDER BY e.priority, e.id, a.id`.execute(db)
+    UNION ALL
+    SELECT a.id, a.pool, a.slots, c.priority, c.after_experiment
+    FROM allocations a JOIN commands c ON c.task_id = a.task_id
+    WHERE a.state = 'PENDING' AND c.killed_by = ''
+    ORDER BY priority, "order", allocation`.execute(db)
   return rows
 }
 

@@ -1,4 +1,7 @@
 import type { ExperimentConfig } from '../../protocol/words/experiment-config.ts'
+import type { ExperimentChange } from './change-experiment.ts'
+import type { JobChange } from './job-commands.ts'
+import type { NewCommand } from './run-command.ts'
 
 /**
  * What a person asks of an experiment. Each is one transaction that also writes its event; after the commit the
@@ -16,6 +19,17 @@ export interface Commands {
   kill(experimentId: number, by: string): Promise<CommandResult>
   /** Same for one trial; ends its single-trial experiment too. */
   killTrial(trialId: number, by: string): Promise<CommandResult>
+  changeExperiment(experimentId: number, change: ExperimentChange, by: string): Promise<CommandResult>
+  moveExperiment(experimentId: number, projectId: number, by: string): Promise<CommandResult>
+  /** DELETING; its files and rows follow. */
+  deleteExperiment(experimentId: number, by: string): Promise<CommandResult>
+  /** COMPLETED, CANCELED or ERROR -> ACTIVE, with this configuration, in this pool. */
+  continueExperiment(experimentId: number, next: { config: ExperimentConfig; pool: string }, by: string): Promise<CommandResult>
+  changeJob(jobId: string, change: JobChange, by: string): Promise<CommandResult>
+  /** The task's id. */
+  createCommand(input: NewCommand): Promise<string>
+  /** SIGKILL now; one that has ended is left as it is. */
+  killCommand(taskId: string, by: string): Promise<CommandResult>
   setArchived(experimentId: number, archived: boolean, by: string): Promise<CommandResult>
   setAgentEnabled(agentId: string, enabled: boolean, drain: boolean, by: string): Promise<CommandResult>
   setSlotEnabled(agentId: string, slotId: string, enabled: boolean, by: string): Promise<CommandResult>

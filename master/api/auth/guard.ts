@@ -7,6 +7,7 @@ import type { Db } from '../../store/db.ts'
 import { ApiFault } from '../errors.ts'
 import type { AllocationCaller, Caller, ContainerAccess, UserCaller } from './caller.ts'
 import { refuseForgery } from './same-origin.ts'
+import { meantTask } from '../shapes/task-ids.ts'
 
 export const COOKIE = 'auth'
 const UNAUTHENTICATED = 'not logged in, or the session has ended: log in again (drover login, or det user login)'
@@ -66,7 +67,7 @@ async function isOwn(db: Db, caller: AllocationCaller, access: ContainerAccess, 
     case 'experiment':
       return id === String(caller.experimentId)
     case 'task':
-      return id === caller.taskId
+      return meantTask(id).id === caller.taskId
     case 'checkpoint':
       return caller.experimentId !== null && await findCheckpointOwner(db, id) === caller.experimentId
   }

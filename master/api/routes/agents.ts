@@ -67,6 +67,11 @@ export function agentRoutes(app: FastifyInstance, deps: ApiDeps): void {
     })
   }
 
+  app.get<{ Params: { pool: string }; Querystring: { limit?: number; offset?: number } }>('/api/v1/resource-pools/:pool/workspace-bindings', { schema: { params: Type.Object({ pool: Type.String({ maxLength: 64 }) }), querystring: Type.Object(PageQuery) } }, async ({ params, query }) => {
+    if (!settings.pools.some((pool) => pool.name === params.pool)) throw notFound('resource pool', params.pool)
+    return { workspaceIds: [], pagination: paginationOf(pageOf(query), 0, 0) }
+  })
+
   app.get<{ Querystring: { limit?: number; offset?: number } }>('/api/v1/resource-pools', { schema: { querystring: Type.Object({ ...PageQuery, unbound: Type.Optional(Type.Boolean()) }) } }, async (request) => {
     const page = pageOf(request.query)
     const [agents, uses] = await Promise.all([listAgents(db), countByPool(db)])

@@ -1,17 +1,17 @@
 import type { FastifyInstance } from 'fastify'
 import { ApiCreateExperiment, type ApiCreatedExperiment, type ApiExperiment } from '../../../protocol/wire/api.ts'
-import type { ConfigMistake, ExperimentConfig } from '../../../protocol/words/experiment-config.ts'
-import { nearest } from '../../../protocol/words/config/nearest.ts'
-import { parseExperimentConfig } from '../../../protocol/words/parse-experiment-config.ts'
+import type { ExperimentConfig } from '../../../protocol/words/experiment-config.ts'
 import { gather } from '../../store/gather.ts'
 import { findExperiment, findExperiments, type ExperimentRow } from '../../store/queries/experiments.ts'
 import { userOf } from '../auth/guard.ts'
-import { cannotRun } from '../cannot-run.ts'
 import { takeContext } from '../context/take-context.ts'
-import type { ApiDeps, ApiSettings } from '../deps.ts'
+import type { ApiDeps } from '../deps.ts'
 import { ApiFault, notFound } from '../errors.ts'
+import { readConfig } from '../read-config.ts'
 import { experimentShape, PROJECT } from '../shapes/experiment.ts'
 import { shownConfig } from '../shapes/storage.ts'
+import { mustFindProject } from './projects.ts'
+import { mustFindTemplate } from './templates.ts'
 
 /** 95 MiB of files are 127 MiB of base64. */
 const BODY_BYTES_MAX = 128 * 1024 * 1024
@@ -22,40 +22,29 @@ export function createExperimentRoute(app: FastifyInstance, deps: ApiDeps): void
     const { body } = request
     const caller = userOf(request)
     refuseUnsupported(body)
-    const { config, warnings } = readConfig(body.config, deps.settings)
+    const template = body.template ? (await mustFindTemplate(deps, body.template)).config : undefined
+    const { config, warnings } = readConfig(body.config, deps.settings, template)
+    const projectId = body.projectId ? await openProject(deps, body.projectId) : PROJECT.id
     const context = await takeContext(body)
     const parentId = body.parentId || null
     if (parentId !== null && !await findExperiment(deps.db, parentId)) throw new ApiFault(400, `parentId: experiment ${parentId} does not exist: leave parentId out or name an experiment`)
     const shown = shownConfig(config, deps.settings.checkpointStorage)
     if (body.validateOnly) return { experiment: emptyShape(config, shown, body.config, caller), config: shown, warnings: [], drover: { trialId: null, warnings } }
-    const made = await deps.commands.createExperiment({ config, originalConfig: body.config, context, ownerId: caller.userId, projectId: PROJECT.id, parentId, activate: body.activate ?? true })
+    const made = await deps.commands.createExperiment({ config, originalConfig: body.config, context, ownerId: caller.userId, projectId, parentId, activate: body.activate ?? true })
     const row = await findMade(made.experimentId)
     if (!row) throw notFound('experiment', made.experimentId)
     return { experiment: experimentShape(row, deps.settings.checkpointStorage, deps.clock.wallMs()), config: shown, warnings: [], drover: { trialId: made.trialId, warnings } }
   })
 }
 
+async function openProject(deps: ApiDeps, id: number): Promise<number> {
+  const project = await mustFindProject(deps, id)
+  if (project.archived) throw new ApiFault(409, `project ${project.name} is archived: unarchive it first, or name another`)
+  return project.id
+}
+
 function refuseUnsupported(body: ApiCreateExperiment): void {
-  if (body.template) throw new ApiFault(400, `template ${JSON.stringify(body.template)}: this release has no templates: write the settings into the configuration`)
   if (body.unmanaged) throw new ApiFault(400, 'unmanaged: this release runs managed experiments only: leave it out')
-  if (body.projectId && body.projectId !== PROJECT.id) throw new ApiFault(400, `projectId ${body.projectId}: this cluster has project 1 only: leave it out`)
-}
-
-/** Parsed, complete with the cluster's storage, its pool known; or 400 with every mistake. */
-function readConfig(text: string, settings: ApiSettings): { config: ExperimentConfig; warnings: ConfigMistake[] } {
-  const parsed = parseExperimentConfig(text, { masterStorage: { ...settings.checkpointStorage } })
-  const mistakes = parsed.ok ? [...poolMistakes(parsed.config.resources.resource_pool, settings), ...cannotRun(parsed.config)] : parsed.errors
-  if (parsed.ok && mistakes.length === 0) return { config: { ...parsed.config, checkpoint_storage: parsed.config.checkpoint_storage ?? settings.checkpointStorage }, warnings: parsed.warnings }
-  const words = mistakes.map((mistake) => (mistake.path === '' ? mistake.message : `${mistake.path}: ${mistake.message}`))
-  throw new ApiFault(400, `the experiment configuration has ${mistakes.length === 1 ? 'a mistake' : `${mistakes.length} mistakes`}:\n${words.join('\n')}`, { details: mistakes })
-}
-
-function poolMistakes(name: string, settings: ApiSettings): ConfigMistake[] {
-  const names = settings.pools.map((pool) => pool.name)
-  if (name === '' || names.includes(name)) return []
-  const meant = nearest(name, names)
-  const hint = meant === null ? '' : ` (did you mean ${JSON.stringify(meant)}?)`
-  return [{ path: 'resources.resource_pool', message: `is ${JSON.stringify(name)}, which this cluster does not have${hint}: write one of ${names.join(', ')}, or leave it out for ${settings.defaultComputePool}` }]
 }
 
 /** Determined answers validateOnly with an experiment of zero values. */

@@ -7,7 +7,7 @@ const agentRow = async (exam: Exam): Promise<Record<string, string>> => csvRows(
 const becomes = (exam: Exam, id: string, state: string): Promise<void> => until(`experiment ${id} is ${state}`, 60_000, async () => await stateOf(exam, id) === state, 200)
 
 export const clusterRows: readonly Row[] = [
-  { command: 'det agent list', check: async (exam) => expect(await agentRow(exam)).toMatchObject({ 'Agent ID': exam.stack.agentId, Slots: '0/4', Enabled: 'True' }) },
+  { command: 'det agent list', check: async (exam) => expect(await agentRow(exam)).toMatchObject({ 'Agent ID': exam.stack.agentId, Slots: '4', Enabled: 'True' }) },
   {
     command: 'det agent disable --drain',
     async check(exam) {
@@ -70,7 +70,15 @@ export const clusterRows: readonly Row[] = [
       await becomes(exam, exam.fact('two-slots'), 'STATE_COMPLETED')
     },
   },
-  { command: 'det resource-pool list', check: async (exam) => expect(await exam.ok('resource-pool', 'list')).toContain('default') },
+  // the package has no `resource-pool list` of its own: this is its call, and what it does have
+  {
+    command: 'det resource-pool list (bindings.get_GetResourcePools)',
+    async check(exam) {
+      const out = await exam.python('from determined.common.api import bindings\nprint(json.dumps([[p.name, p.numAgents, p.slotsAvailable, p.schedulerType.value] for p in bindings.get_GetResourcePools(client._get_singleton_session()).resourcePools]))')
+      expect(JSON.parse(out)).toEqual([['default', 1, 4, 'SCHEDULER_TYPE_PRIORITY']])
+    },
+  },
+  { command: 'det resource-pool bindings list-workspaces', check: async (exam) => expect(await exam.ok('resource-pool', 'bindings', 'list-workspaces', 'default')).not.toContain('rror') },
   {
     command: 'det master info',
     async check(exam) {
