@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ADMIN_URL, PASSWORD, startRig, type Rig } from './test-rig/rig.ts'
 import { seedAgent, seedAllocationToken, seedCheckpoint, seedEvent, seedExperiment, seedLines, seedMember, seedMetrics } from './test-rig/seed.ts'
 import { clientHash } from './auth/password.ts'
+import { shownAllocationId } from './shapes/task-ids.ts'
 
 if (!ADMIN_URL) console.warn('skipped: DROVER_TEST_PG (an admin URL of Postgres) is not set')
 
@@ -57,7 +58,7 @@ describe.skipIf(!ADMIN_URL)('the HTTP API', () => {
     expect((await get(`/api/v1/trials/${seeded.trialId}`)).json().trial).toMatchObject({ id: seeded.trialId, restarts: 0 })
     const { workloads } = (await get(`/api/v1/trials/${seeded.trialId}/workloads?limit=500`)).json()
     expect(workloads).toMatchObject([{ training: { totalBatches: 100, metrics: { avgMetrics: { loss: 0.5 } } } }, { validation: { metrics: { avgMetrics: { odd: 'NaN' } } } }])
-    expect((await get('/api/v1/tasks')).json().allocationIdToSummary[seeded.allocationId]).toMatchObject({ resources: [{ containerId: 'c0ffee' }] })
+    expect((await get('/api/v1/tasks')).json().allocationIdToSummary[shownAllocationId(seeded.allocationId, seeded.experimentId)]).toMatchObject({ resources: [{ containerId: 'c0ffee' }] })
     expect((await get(`/api/v1/tasks/${seeded.taskId}`)).json().task).toMatchObject({ taskType: 'TASK_TYPE_TRIAL', allocations: [{ state: 'STATE_RUNNING', isReady: true }] })
     const { agents } = (await get('/api/v1/agents')).json()
     expect(agents[0]).toMatchObject({ id: 'agent-1', resourcePools: ['default'], slotStats: { typeStats: { TYPE_CPU: { total: 2, states: { STATE_RUNNING: 1 } } } }, drover: { status: 'ok' } })

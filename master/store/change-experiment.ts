@@ -4,6 +4,7 @@ import { toJsonb } from './clean.ts'
 import type { CommandResult } from './commands.ts'
 import type { Db } from './db.ts'
 import { addEvents } from './events.ts'
+import { given } from './given.ts'
 import type { Tx } from './leader.ts'
 import { firstTrials } from '../search/single.ts'
 
@@ -27,10 +28,8 @@ export function changeExperiment(db: Db, id: number, change: ExperimentChange, b
   return db.transaction().execute(async (tx): Promise<CommandResult> => {
     const row = await tx.selectFrom('experiments').select('config').where('id', '=', id).forUpdate().executeTakeFirst()
     if (!row) return { kind: 'not-found' }
-    const { name, description, notes, labels, priority } = change
     await tx.updateTable('experiments').set({
-      ...(name === undefined ? {} : { name }), ...(description === undefined ? {} : { description }), ...(notes === undefined ? {} : { notes }),
-      ...(labels === undefined ? {} : { labels: toJsonb(labels) }), ...(priority === undefined ? {} : { priority }), config: toJsonb(changedConfig(row.config, change)),
+      ...given(change, ['name', 'description', 'notes', 'priority']), ...(change.labels === undefined ? {} : { labels: toJsonb(change.labels) }), config: toJsonb(changedConfig(row.config, change)),
     }).where('id', '=', id).execute()
     const said = Object.entries(change).filter(([, value]) => value !== undefined).map(([key]) => key)
     if (said.length > 0) await addEvents(tx, [{ kind: 'experiment-changed', experimentId: id, text: `${said.join(', ')} of experiment ${id} changed by ${by}`, data: { fields: said } }])
@@ -39,12 +38,12 @@ export function changeExperiment(db: Db, id: number, change: ExperimentChange, b
 }
 
 function changedConfig(config: ExperimentConfig, change: ExperimentChange): Record<string, unknown> {
-  const { name, description, labels, priority, maxSlots, weight, retention, logDays } = change
+  const { retention, logDays } = change
   const storage = config.checkpoint_storage
-  const kept = { ...(retention?.best === undefined ? {} : { save_experiment_best: retention.best }), ...(retention?.trialBest === undefined ? {} : { save_trial_best: retention.trialBest }), ...(retention?.trialLatest === undefined ? {} : { save_trial_latest: retention.trialLatest }) }
-  const resources = { ...config.resources, ...(priority === undefined ? {} : { priority }), ...(maxSlots === undefined ? {} : { max_slots: maxSlots }), ...(weight === undefined ? {} : { weight }) }
+  const kept = given({ save_experiment_best: retention?.best, save_trial_best: retention?.trialBest, save_trial_latest: retention?.trialLatest }, ['save_experiment_best', 'save_trial_best', 'save_trial_latest'])
+  const resources = { ...config.resources, ...given({ priority: change.priority, max_slots: change.maxSlots, weight: change.weight }, ['priority', 'max_slots', 'weight']) }
   return {
-    ...config, resources, ...(name === undefined ? {} : { name }), ...(description === undefined ? {} : { description }), ...(labels === undefined ? {} : { labels }),
+    ...config, resources, ...given(change, ['name', 'description', 'labels']),
     ...(storage === null ? {} : { checkpoint_storage: { ...storage, ...kept } }), ...(logDays === undefined ? {} : { retention_policy: { log_retention_days: logDays } }),
   }
 }

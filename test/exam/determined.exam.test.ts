@@ -33,7 +33,7 @@ describe.skipIf(missing !== null)('the published package, unmodified', () => {
   })
 
   for (const row of ROWS) {
-    test(row.command, async () => {
+    test(`${row.command}`, async () => {
       const from = exam.proxy.calls.length
       let works = false
       try {

@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import { toJsonb } from '../clean.ts'
 import type { Db } from '../db.ts'
+import { given } from '../given.ts'
 
 export interface VersionRow {
   id: number
@@ -56,9 +57,8 @@ export function insertVersion(db: Db, version: VersionWords & { modelId: number;
 }
 
 export async function changeVersion(db: Db, id: number, change: VersionWords): Promise<void> {
-  const { labels, metadata, ...plain } = change
-  const given = Object.fromEntries(Object.entries(plain).filter(([, value]) => value !== undefined))
-  await db.updateTable('model_versions').set({ ...given, updated_at: sql<Date>`now()`, ...(labels === undefined ? {} : { labels: toJsonb(labels) }), ...(metadata === undefined ? {} : { metadata: toJsonb(metadata) }) }).where('id', '=', id).execute()
+  const { labels, metadata } = change
+  await db.updateTable('model_versions').set({ ...given(change, ['name', 'comment', 'notes']), updated_at: sql<Date>`now()`, ...(labels === undefined ? {} : { labels: toJsonb(labels) }), ...(metadata === undefined ? {} : { metadata: toJsonb(metadata) }) }).where('id', '=', id).execute()
 }
 
 export async function deleteVersion(db: Db, id: number): Promise<void> {

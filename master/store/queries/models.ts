@@ -1,6 +1,7 @@
 import { sql, type RawBuilder } from 'kysely'
 import { toJsonb } from '../clean.ts'
 import type { Db } from '../db.ts'
+import { given } from '../given.ts'
 import { isUniqueViolation } from '../failures.ts'
 
 export interface ModelRow {
@@ -116,11 +117,10 @@ export async function insertModel(db: Db, model: ModelWords & { name: string; wo
 
 /** False when the new name is taken. */
 export async function changeModel(db: Db, id: number, change: ModelWords): Promise<boolean> {
-  const { metadata, labels, workspaceId, ...plain } = change
-  const given = Object.fromEntries(Object.entries(plain).filter(([, value]) => value !== undefined))
+  const { metadata, labels, workspaceId } = change
   try {
     await db.updateTable('models').set({
-      ...given, updated_at: sql<Date>`now()`, ...(metadata === undefined ? {} : { metadata: toJsonb(metadata) }), ...(labels === undefined ? {} : { labels: toJsonb(labels) }), ...(workspaceId === undefined ? {} : { workspace_id: workspaceId }),
+      ...given(change, ['name', 'description', 'notes', 'archived']), updated_at: sql<Date>`now()`, ...(metadata === undefined ? {} : { metadata: toJsonb(metadata) }), ...(labels === undefined ? {} : { labels: toJsonb(labels) }), ...(workspaceId === undefined ? {} : { workspace_id: workspaceId }),
     }).where('id', '=', id).execute()
     return true
   } catch (error) {

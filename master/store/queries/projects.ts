@@ -1,6 +1,7 @@
 import { sql, type RawBuilder } from 'kysely'
 import { toJsonb } from '../clean.ts'
 import type { Db } from '../db.ts'
+import { given } from '../given.ts'
 import { isUniqueViolation } from '../failures.ts'
 import type { ProjectNote } from '../schema.ts'
 
@@ -115,9 +116,8 @@ export interface ProjectChange {
 }
 
 export async function changeProject(db: Db, id: number, change: ProjectChange): Promise<'done' | 'name' | 'key'> {
-  const { notes, workspaceId, ...plain } = change
-  const given = Object.fromEntries(Object.entries(plain).filter(([, value]) => value !== undefined))
-  const set = { ...given, ...(notes === undefined ? {} : { notes: toJsonb(notes) }), ...(workspaceId === undefined ? {} : { workspace_id: workspaceId }) }
+  const { notes, workspaceId } = change
+  const set = { ...given(change, ['name', 'description', 'key', 'archived']), ...(notes === undefined ? {} : { notes: toJsonb(notes) }), ...(workspaceId === undefined ? {} : { workspace_id: workspaceId }) }
   if (Object.keys(set).length === 0) return 'done'
   try {
     await db.updateTable('projects').set(set).where('id', '=', id).execute()

@@ -1,5 +1,6 @@
 import { sql, type RawBuilder } from 'kysely'
 import type { Db } from '../db.ts'
+import { given } from '../given.ts'
 import { isUniqueViolation } from '../failures.ts'
 
 export interface WorkspaceRow {
@@ -76,9 +77,10 @@ export async function insertWorkspace(db: Db, name: string, ownerId: number): Pr
 
 /** False when the name is taken. */
 export async function changeWorkspace(db: Db, id: number, change: { name?: string | undefined; archived?: boolean | undefined }): Promise<boolean> {
-  if (change.name === undefined && change.archived === undefined) return true
+  const set = given(change, ['name', 'archived'])
+  if (Object.keys(set).length === 0) return true
   try {
-    await db.updateTable('workspaces').set({ ...(change.name === undefined ? {} : { name: change.name }), ...(change.archived === undefined ? {} : { archived: change.archived }) }).where('id', '=', id).execute()
+    await db.updateTable('workspaces').set(set).where('id', '=', id).execute()
     return true
   } catch (error) {
     if (isUniqueViolation(error)) return false

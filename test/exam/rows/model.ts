@@ -5,7 +5,7 @@ export const modelRows: readonly Row[] = [
   {
     command: 'det model create',
     async check(exam) {
-      expect(await exam.ok('model', 'create', 'hash-net', 'a chain of hashes')).toContain('hash-net')
+      expect(await exam.ok('model', 'create', 'hash-net', '--description', 'a chain of hashes')).toContain('hash-net')
       const twice = await exam.det(['model', 'create', 'hash-net'])
       expect([twice.code, twice.err]).toEqual([1, expect.stringContaining('taken')])
     },

@@ -94,7 +94,7 @@ print(json.dumps([client.whoami().username, again.display_name, again.active, so
   {
     command: 'client.create_model, Model.register_version, ...',
     async check(exam) {
-      const out = await exam.python(`model = client.create_model("sdk-net", "made by the SDK", metadata={"a": 1}, labels=["x"])
+      const out = await exam.python(`model = client.create_model("sdk-net", "made by the SDK", metadata={"a": 1})
 version = model.register_version(client.get_experiment(int(sys.argv[1])).list_checkpoints()[0].uuid)
 version.set_name("first")
 version.set_notes("noted")
