@@ -82,7 +82,7 @@ describe.skipIf(!ADMIN_URL)('the HTTP API', () => {
     expect((await post('/api/v1/agents/agent-1/disable', { drain: true })).statusCode).toBe(403)
     expect((await post('/api/v1/agents/agent-1/disable', { drain: true }, rig.admin)).json().agent.id).toBe('agent-1')
     expect((await post('/api/v1/agents/agent-1/slots/1/disable', {}, rig.admin)).statusCode).toBe(200)
-    expect(rig.calls.slice(-2)).toEqual(['setAgentEnabled agent-1 false true admin', 'setSlotEnabled agent-1 cpu-1 false admin'])
+    expect(rig.calls.slice(-2)).toEqual(['setAgentEnabled agent-1 false true admin', 'setSlotEnabled agent-1 cpu-1 {"enabled":false,"drain":false} admin'])
   })
 
   test('a container reads its own trial only, and its token dies with the allocation', async () => {

@@ -7,6 +7,7 @@ import { addEvents } from '../store/events.ts'
 import { assertLeader, type Tx } from '../store/leader.ts'
 import type { LoopDeps } from './deps.ts'
 import { eachOrThrowAfter } from './each.ts'
+import { DISABLED } from './lifecycle-load.ts'
 
 /** Drives each command to its next step; part of the lifecycle loop. */
 export async function commandPass(deps: LoopDeps, epoch: number): Promise<void> {
@@ -55,7 +56,7 @@ async function loadCommands(db: Db | Tx, only: string | null): Promise<{ now: nu
     SELECT c.task_id AS "taskId", c.killed_by AS "killedBy", a.id AS allocation, a.state, a.want, coalesce(m.drained, false) AS drained, m.disabled AS "disabledAgent", a.exit_kind AS "exitKind", a.exit_text AS "exitText",
       floor(extract(epoch FROM a.ended_at) * 1000)::float8 AS "endedAt", floor(extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now
     FROM tasks k JOIN commands c ON c.task_id = k.id JOIN allocations a ON a.task_id = k.id AND a.epoch = k.epoch
-    LEFT JOIN LATERAL (SELECT bool_and(m.drained) AS drained, min(g.id) FILTER (WHERE NOT g.enabled AND NOT g.draining) AS disabled
+    LEFT JOIN LATERAL (SELECT bool_and(m.drained) AS drained, ${DISABLED} AS disabled
       FROM allocation_members m LEFT JOIN agents g ON g.id = m.agent_id WHERE m.allocation_id = a.id) m ON true
     WHERE k.kind = 'COMMAND' AND k.ended_at IS NULL AND (${only}::text IS NULL OR k.id = ${only}::text) ORDER BY k.id`.execute(db)
   return { now: rows[0]?.now ?? 0, commands: rows.map(({ now: _, ...facts }) => facts) }

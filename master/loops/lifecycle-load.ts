@@ -9,6 +9,10 @@ import type { Tx } from '../store/leader.ts'
 /** `<want>/<exit kind>` of attempts that ended free of charge and unasked */
 const FREE = WANTS.flatMap((want) => EXIT_KINDS.filter((kind) => isFreeRun(want, kind)).map((kind) => `${want}/${kind}`))
 
+/** Of the joined members `m` and agents `g`: one that a person disabled without a drain, or a slot of it that is held. */
+export const DISABLED = sql`coalesce(min(g.id) FILTER (WHERE NOT g.enabled AND NOT g.draining),
+  min(g.id || ' (slot ' || (SELECT min(s) FROM jsonb_array_elements_text(m.slot_ids) s WHERE g.disabled_slots ? s AND NOT g.draining_slots ? s) || ')'))`
+
 type Row = Omit<TrialFacts, 'live'> & { [K in keyof LiveFacts as `live_${K}`]: LiveFacts[K] | null } & { now: number }
 
 /** Facts of all trials that have not ended, or of one; and the database's time, milliseconds. */
@@ -27,7 +31,7 @@ export async function loadLifecycle(db: Db | Tx, only: number | null): Promise<{
     FROM trials tr JOIN experiments e ON e.id = tr.experiment_id
     LEFT JOIN allocations a ON a.task_id = tr.task_id AND a.state <> 'SEALED'
     LEFT JOIN LATERAL (
-      SELECT bool_and(m.drained) AS drained, bool_or(m.lost) AS lost, min(g.id) FILTER (WHERE NOT g.enabled AND NOT g.draining) AS disabled,
+      SELECT bool_and(m.drained) AS drained, bool_or(m.lost) AS lost, ${DISABLED} AS disabled,
         min(g.id) FILTER (WHERE g.notice = 'spot' AND m.state NOT IN ('DRAINING', 'SEALED')) AS noticed
       FROM allocation_members m LEFT JOIN agents g ON g.id = m.agent_id WHERE m.allocation_id = a.id
     ) members ON true

@@ -7,14 +7,14 @@ import type { Tx } from '../store/leader.ts'
 /** An agent silent for so long gets no new work. */
 export const SUSPECT_SECONDS = 30
 
-/** What waits, in order. Whatever changes meanwhile is found out by the re-check at commit. */
+/** What waits, in order; a command's turn comes after the experiments that were there before it. Whatever changes meanwhile is found out by the re-check at commit. */
 export async function loadPending(db: Db | Tx): Promise<PendingAllocation[]> {
   const { rows } = await sql<PendingAllocation>`
-    SELECT a.id AS allocation, a.pool, a.slots, e.priority, e.id AS "order"
+    SELECT a.id AS allocation, a.pool, a.slots, e.priority, e.id::float8 AS "order"
     FROM allocations a JOIN tasks t ON t.id = a.task_id JOIN experiments e ON e.id = t.experiment_id
     WHERE a.state = 'PENDING' AND e.state = 'ACTIVE'
     UNION ALL
-    SELECT a.id, a.pool, a.slots, c.priority, c.after_experiment
+    SELECT a.id, a.pool, a.slots, c.priority, c.after_experiment + 0.5
     FROM allocations a JOIN commands c ON c.task_id = a.task_id
     WHERE a.state = 'PENDING' AND c.killed_by = ''
     ORDER BY priority, "order", allocation`.execute(db)

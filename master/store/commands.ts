@@ -32,7 +32,7 @@ export interface Commands {
   killCommand(taskId: string, by: string): Promise<CommandResult>
   setArchived(experimentId: number, archived: boolean, by: string): Promise<CommandResult>
   setAgentEnabled(agentId: string, enabled: boolean, drain: boolean, by: string): Promise<CommandResult>
-  setSlotEnabled(agentId: string, slotId: string, enabled: boolean, by: string): Promise<CommandResult>
+  setSlotEnabled(agentId: string, slotId: string, to: { enabled: boolean; drain: boolean }, by: string): Promise<CommandResult>
   /** READY -> RETIRING; refused while it holds live allocations (I8). */
   retireInstance(instanceId: string, by: string): Promise<CommandResult>
   /** A pool that Drover paused launches again; a pool that never needed EC2 is not found. */

@@ -48,7 +48,11 @@ export function makeCommands(deps: CommandDeps): Commands {
     setArchived: (id, archived, by) => waking('lifecycle', setArchived(db, id, archived, by)),
     setAgentEnabled: (id, enabled, drain, by) => waking('schedule', setAgentEnabled(db, id, enabled, drain, by)),
     releaseBrake: (by) => waking('loss', releaseBrake(db, by)),
-    setSlotEnabled: (id, slot, enabled, by) => waking('schedule', setSlotEnabled(db, id, slot, enabled, by)),
+    setSlotEnabled: async (id, slot, to, by) => {
+      const result = await waking('schedule', setSlotEnabled(db, id, slot, to, by))
+      deps.wake('lifecycle')
+      return result
+    },
     retireInstance: (id, by) => waking('scale', retireInstance(db, id, by)),
     resumePool: (name, by) => waking('scale', resumePool(db, name, by)),
   }

@@ -57,7 +57,7 @@ export interface AllocationMembersTable {
 export interface AgentsTable {
   id: string; pool: string; hostname: string; public_key: string; version: string; generation: Generated<number>; inc: Generated<number>
   inventory: JsonOrNull<Inventory>; inventory_hash: Generated<string>; enabled: Generated<boolean>; draining: Generated<boolean>
-  disabled_slots: Json<string[]>; outbox: Generated<number>; enrolled_at: Time; seen_at: TimeOrNull; retired_at: TimeOrNull
+  disabled_slots: Json<string[]>; draining_slots: Json<string[]>; outbox: Generated<number>; enrolled_at: Time; seen_at: TimeOrNull; retired_at: TimeOrNull
   retiring: string | null; drained: Generated<boolean>; notice: NoticeKind | null; lost_at: TimeOrNull
 }
 export interface CursorsTable { agent_id: string; inc: number; stream: string; seq: number; failures: Generated<number> }

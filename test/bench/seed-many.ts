@@ -23,7 +23,8 @@ export async function seedMany(url: string): Promise<{ experiment: number; trial
     await client.query(`INSERT INTO checkpoints (uuid, task_id, trial_id, experiment_id, allocation_id, epoch, ordinal, steps, state, prefix, resources, bytes, declared_at, report_time, pointer_written)
       SELECT gen_random_uuid(), 'old-' || (1 + n % ${HOLDERS * TRIALS_EACH}), $1::int + n % ${HOLDERS * TRIALS_EACH}, $2::int + (n % ${HOLDERS * TRIALS_EACH}) / ${TRIALS_EACH}, 'old-' || (1 + n % ${HOLDERS * TRIALS_EACH}) || '.1', 1, n, n, 'COMPLETED', 'p', '{"a": 1}', 1, now(), now() + n * interval '1 ms', true
       FROM generate_series(1, ${CHECKPOINTS}) n`, [trial, experiment])
-    await client.query('ANALYZE experiments, trials, tasks, checkpoints')
+    // as autovacuum leaves them
+    await client.query('VACUUM ANALYZE experiments, trials, tasks, checkpoints')
     return { experiment, trial }
   } finally {
     await client.end()

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import Type from 'typebox'
+import { countLiveCommands } from '../../store/queries/commands.ts'
 import { findTask, listLiveAllocations, type LiveAllocationRow, type TaskRow } from '../../store/queries/tasks.ts'
 import type { ApiDeps } from '../deps.ts'
 import { notFound } from '../errors.ts'
@@ -11,6 +12,8 @@ export const TaskParams = Type.Object({ id: Type.String({ minLength: 1, maxLengt
 
 export function taskRoutes(app: FastifyInstance, deps: ApiDeps): void {
   app.get('/api/v1/tasks', async () => ({ allocationIdToSummary: Object.fromEntries((await listLiveAllocations(deps.db)).map((row) => [shownAllocationId(row.id, row.experiment_id), summaryShape(row)])) }))
+
+  app.get('/api/v1/tasks/count', async () => ({ commands: await countLiveCommands(deps.db), notebooks: 0, shells: 0, tensorboards: 0 }))
 
   app.get<{ Params: { id: string } }>('/api/v1/tasks/:id', { config: { container: 'task' }, schema: { params: TaskParams } }, async (request) => {
     const meant = meantTask(request.params.id)

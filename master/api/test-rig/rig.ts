@@ -114,7 +114,7 @@ export async function runAsAdmin(statement: string): Promise<void> {
 
 function recordCommands(db: Db, rig: Pick<Rig, 'calls' | 'created' | 'answer'>): Commands {
   const record = (name: string) => (...args: unknown[]): Promise<CommandResult> => {
-    rig.calls.push(`${name} ${args.join(' ')}`)
+    rig.calls.push(`${name} ${args.map((arg) => (typeof arg === 'object' ? JSON.stringify(arg) : String(arg))).join(' ')}`)
     return Promise.resolve(rig.answer.result)
   }
   return {

@@ -27,6 +27,10 @@ CREATE UNIQUE INDEX projects_name ON projects (workspace_id, lower(name));
 CREATE UNIQUE INDEX projects_key ON projects (lower(key));
 INSERT INTO workspaces (name, immutable) VALUES ('Uncategorized', true);
 INSERT INTO projects (workspace_id, name, key, immutable) SELECT id, 'Uncategorized', 'UNCAT', true FROM workspaces;
+-- how many and how large, without a look at the rows themselves
+CREATE INDEX checkpoints_sizes ON checkpoints (trial_id) INCLUDE (bytes) WHERE state = 'COMPLETED';
+-- disabled, but what runs there goes on to its end
+ALTER TABLE agents ADD COLUMN draining_slots jsonb NOT NULL DEFAULT '[]';
 CREATE INDEX experiments_project ON experiments (project_id);
 
 CREATE TABLE templates (

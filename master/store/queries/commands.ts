@@ -57,6 +57,11 @@ export async function findCommand(db: Db, taskId: string): Promise<CommandRow | 
   return (await listCommands(db, { taskId, sort: 'ID', descending: false, limit: 1, offset: 0 })).commands[0] ?? null
 }
 
+export async function countLiveCommands(db: Db): Promise<number> {
+  const { rows } = await sql<{ count: number }>`SELECT count(*)::int AS count FROM tasks WHERE kind = 'COMMAND' AND ended_at IS NULL`.execute(db)
+  return rows[0]?.count ?? 0
+}
+
 function sortKey(sort: CommandSort): RawBuilder<unknown> {
   if (sort === 'DESCRIPTION') return sql`c.description`
   if (sort === 'START_TIME') return sql`c.started_at`

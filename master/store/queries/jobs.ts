@@ -43,12 +43,12 @@ export async function listJobs(db: Db, filter: JobFilter): Promise<{ jobs: JobRo
     WITH live AS MATERIALIZED (SELECT a.*, k.experiment_id FROM allocations a JOIN tasks k ON k.id = a.task_id WHERE a.state <> 'SEALED'),
     jobs AS MATERIALIZED (
       SELECT e.job_id, 'EXPERIMENT' AS kind, e.id::text AS entity, e.name, e.resource_pool AS pool, e.priority, e.started_at AS submitted_at, e.owner_id, u.username, coalesce(p.workspace_id, 1) AS workspace_id, e.progress,
-        e.slots_per_trial * greatest(1, (SELECT count(*)::int FROM trials t WHERE t.experiment_id = e.id AND t.state = 'ACTIVE')) AS requested, e.id AS place, l.allocated, l.state
+        e.slots_per_trial * greatest(1, (SELECT count(*)::int FROM trials t WHERE t.experiment_id = e.id AND t.state = 'ACTIVE')) AS requested, e.id::float8 AS place, l.allocated, l.state
       FROM experiments e JOIN users u ON u.id = e.owner_id LEFT JOIN projects p ON p.id = e.project_id
       CROSS JOIN LATERAL (SELECT coalesce(sum(l.slots) FILTER (WHERE l.state NOT IN ('PENDING', 'DRAINING')), 0)::int AS allocated, (array_agg(l.state ORDER BY l.state = 'PENDING', l.id))[1] AS state FROM live l WHERE l.experiment_id = e.id) l
       WHERE e.state IN ('ACTIVE', 'STOPPING_COMPLETED', 'STOPPING_CANCELED', 'STOPPING_KILLED', 'STOPPING_ERROR')
       UNION ALL
-      SELECT c.job_id, 'COMMAND', c.task_id, c.description, c.resource_pool, c.priority, k.started_at, c.owner_id, u.username, c.workspace_id, 0, c.slots, c.after_experiment, CASE WHEN l.state IN ('PENDING', 'DRAINING') THEN 0 ELSE coalesce(l.slots, 0) END, l.state
+      SELECT c.job_id, 'COMMAND', c.task_id, c.description, c.resource_pool, c.priority, k.started_at, c.owner_id, u.username, c.workspace_id, 0, c.slots, c.after_experiment + 0.5, CASE WHEN l.state IN ('PENDING', 'DRAINING') THEN 0 ELSE coalesce(l.slots, 0) END, l.state
       FROM commands c JOIN tasks k ON k.id = c.task_id JOIN users u ON u.id = c.owner_id LEFT JOIN live l ON l.task_id = c.task_id WHERE k.ended_at IS NULL),
     placed AS MATERIALIZED (SELECT *, CASE WHEN state IS NULL OR state = 'PENDING' THEN (count(*) FILTER (WHERE state IS NULL OR state = 'PENDING') OVER (PARTITION BY pool ORDER BY priority, place, job_id))::int - 1 ELSE -1 END AS ahead FROM jobs),
     matching AS MATERIALIZED (SELECT * FROM placed WHERE true ${inPool} ${only} ${scheduled})

@@ -64,10 +64,29 @@ export const clusterRows: readonly Row[] = [
     },
   },
   {
-    command: 'det slot enable',
+    command: 'det slot disable (one that is held)',
     async check(exam) {
       for (const slot of ['0', '1', '2']) await exam.ok('slot', 'enable', exam.stack.agentId, slot)
       await becomes(exam, exam.fact('two-slots'), 'STATE_COMPLETED')
+      const id = await create(exam, trainingFile(exam, 'moves', { steps: 5_000, every: 5_000, pause: 0.1 }))
+      await becomes(exam, id, 'STATE_RUNNING')
+      const held = async (): Promise<string | undefined> => csvRows(await exam.ok('slot', 'list', '--csv')).find((row) => row['Task Name'] !== 'FREE')?.['Slot ID']?.replace(/^\D+/, '')
+      const before = await held()
+      await exam.ok('slot', 'disable', exam.stack.agentId, before ?? '')
+      // stopped there, free of charge, and running again on another slot
+      await until('it runs elsewhere', 60_000, async () => await stateOf(exam, id) === 'STATE_RUNNING' && ![before, undefined].includes(await held()), 500)
+      await exam.ok('experiment', 'kill', id)
+      await becomes(exam, id, 'STATE_CANCELED')
+      await exam.ok('slot', 'enable', exam.stack.agentId, before ?? '')
+    },
+  },
+  {
+    command: 'det slot enable',
+    async check(exam) {
+      await exam.ok('slot', 'enable', exam.stack.agentId, '0')
+      expect(csvRows(await exam.ok('slot', 'list', '--csv')).map((row) => row['Enabled'])).toEqual(['True', 'True', 'True', 'True'])
+      const unknown = await exam.det(['slot', 'enable', exam.stack.agentId, '99'])
+      expect([unknown.code, unknown.err]).toEqual([1, expect.stringContaining('not found')])
     },
   },
   // the package has no `resource-pool list` of its own: this is its call, and what it does have

@@ -15,7 +15,7 @@ export const deletionRows: readonly Row[] = [
     command: 'det checkpoint rm',
     async check(exam) {
       const [uuid = ''] = await others(exam)
-      await exam.ok('checkpoint', 'rm', uuid, 'nested/**', '--yes')
+      await exam.ok('checkpoint', 'rm', uuid, '--glob', 'nested/**', '--yes')
       await until('the files are gone', 60_000, async () => !Object.keys((await shown(exam, uuid)).resources).some((name) => name === 'nested/note.txt'))
       expect((await shown(exam, uuid)).state).toBe('STATE_PARTIALLY_DELETED')
     },

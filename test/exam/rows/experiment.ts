@@ -143,8 +143,11 @@ export const experimentRows: readonly Row[] = [
       await exam.ok('experiment', 'set', 'priority', id, '7')
       await exam.ok('experiment', 'set', 'max-slots', id, '2')
       await exam.ok('experiment', 'set', 'weight', id, '1')
-      const { experiment } = await exam.stack.client.get<{ experiment: { name: string; description: string; config: { resources: object } } }>(`/api/v1/experiments/${id}`)
-      expect([experiment.name, experiment.description, experiment.config.resources]).toEqual(['another name', 'what it is for', expect.objectContaining({ priority: 7, max_slots: 2 })])
+      await exam.ok('experiment', 'set', 'log-retention', id, '--days', '30')
+      await exam.ok('experiment', 'set', 'gc-policy', id, '--save-experiment-best', '2', '--save-trial-best', '3', '--save-trial-latest', '4', '--yes')
+      const { experiment } = await exam.stack.client.get<{ experiment: { name: string; description: string; config: Record<string, object> } }>(`/api/v1/experiments/${id}`)
+      expect([experiment.name, experiment.description]).toEqual(['another name', 'what it is for'])
+      expect(experiment.config).toMatchObject({ resources: { priority: 7, max_slots: 2 }, retention_policy: { log_retention_days: 30 }, checkpoint_storage: { save_experiment_best: 2, save_trial_best: 3, save_trial_latest: 4 } })
       const wrong = await exam.det(['experiment', 'set', 'priority', id, '1000'])
       expect([wrong.code, wrong.err]).toEqual([1, expect.stringContaining('priority')])
     },

@@ -2,6 +2,42 @@ import { expect } from 'vitest'
 import type { Row } from '../exam.ts'
 import { trainingFile } from './config.ts'
 
+/**
+ * Every function of the generated client that reads, called with ids that are there: its own deserialiser takes each answer,
+ * or there is no such route. Prints what it called, and what went wrong.
+ */
+const EVERY_READ = `
+import inspect, itertools
+from determined.common.api import bindings, errors
+session = client._get_singleton_session()
+facts = json.loads(sys.argv[1])
+def argument(function, name):
+    if name == "id":
+        return 1 if "Workspace" in function or "Project" in function else int(facts["experiment"])
+    known = {"experimentId": int(facts["experiment"]), "trialId": int(facts["trial"]), "taskId": facts["task"], "checkpointUuid": facts["checkpoint"], "commandId": facts["command"], "modelName": "hash-net", "modelVersionNum": 1,
+        "agentId": facts["agent"], "slotId": "0", "userId": 1, "username": "admin", "workspaceId": 1, "projectId": 1, "resourcePoolName": "default", "key": "UNCAT", "templateName": "read", "period": bindings.v1ResourceAllocationAggregationPeriod.DAILY}
+    return known.get(name, "1")
+served, wrong = [], []
+for name, function in inspect.getmembers(bindings, inspect.isfunction):
+    if not name.startswith("get_"):
+        continue
+    needed = {p.name: argument(name, p.name) for p in inspect.signature(function).parameters.values() if p.default is inspect.Parameter.empty and p.name != "session"}
+    if "trialIds" in inspect.signature(function).parameters:
+        needed["trialIds"] = [int(facts["trial"])]
+    try:
+        answer = function(session, **needed)
+        if inspect.isgenerator(answer):
+            list(itertools.islice(answer, 3))
+        served.append(name)
+    except errors.APIException as error:
+        # a word where another route has a number: there is no route of its own either
+        if "there is no route" not in str(error) and "must be integer" not in str(error):
+            wrong.append([name, str(error)])
+    except Exception as error:
+        wrong.append([name, repr(error)])
+print(json.dumps({"served": served, "wrong": wrong}))
+`
+
 /** `determined.experimental.client`: what the command line does, from Python. Each script prints JSON. */
 export const sdkRows: readonly Row[] = [
   {
@@ -141,6 +177,17 @@ print(exp.wait(interval=1).name)
 exp.cancel()
 exp.kill()`, trainingFile(exam, 'sdk-long', { steps: 5_000, every: 5_000, pause: 0.1 }))
       expect(out).toContain('CANCELED')
+    },
+  },
+  {
+    command: 'bindings.get_*: every read that is served, by the package\'s own deserialisers',
+    async check(exam) {
+      const { trials: [trial] } = await exam.stack.client.get<{ trials: { id: number; taskId: string }[] }>(`/api/v1/experiments/${exam.fact('done')}/trials`)
+      await exam.stack.client.post('/api/v1/templates/read', { config: { max_restarts: 1 } })
+      const facts = { experiment: exam.fact('done'), trial: String(trial?.id), task: trial?.taskId, checkpoint: exam.fact('checkpoint'), command: exam.fact('command'), agent: exam.stack.agentId }
+      const found = JSON.parse(await exam.python(EVERY_READ, JSON.stringify(facts))) as { served: string[]; wrong: [string, string][] }
+      expect(found.wrong).toEqual([])
+      expect(found.served.length).toBeGreaterThan(40)
     },
   },
 ]
