@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import { canMoveExperiment, isTerminal } from '../../protocol/words/states.ts'
 import type { ExperimentConfig } from '../../protocol/words/experiment-config.ts'
 import { toJsonb } from './clean.ts'
@@ -75,6 +76,7 @@ export function setLabel(db: Db, id: number, label: string, present: boolean): P
  */
 export function continueExperiment(db: Db, id: number, next: { config: ExperimentConfig; pool: string }, by: string): Promise<CommandResult> {
   return db.transaction().execute(async (tx): Promise<CommandResult> => {
+    await sql`SELECT 1 FROM tasks WHERE experiment_id = ${id} ORDER BY id FOR UPDATE`.execute(tx)
     const trials = await tx.selectFrom('trials').select(['id', 'task_id', 'state']).where('experiment_id', '=', id).orderBy('id').forUpdate().execute()
     const row = await tx.selectFrom('experiments').select(['state', 'archived']).where('id', '=', id).forUpdate().executeTakeFirst()
     if (!row) return { kind: 'not-found' }
