@@ -2,27 +2,12 @@ import { sql } from 'kysely'
 import { canMoveExperiment, isTerminal } from '../../protocol/words/states.ts'
 import type { ExperimentConfig } from '../../protocol/words/experiment-config.ts'
 import { toJsonb } from './clean.ts'
-import type { CommandResult } from './commands.ts'
+import type { CommandResult, ExperimentChange } from './commands.ts'
 import type { Db } from './db.ts'
 import { addEvents } from './events.ts'
 import { given } from './given.ts'
 import type { Tx } from './leader.ts'
 import { firstTrials } from '../search/single.ts'
-
-/** What a person may change of an experiment, whatever its state; what is absent stays. */
-export interface ExperimentChange {
-  name?: string | undefined
-  description?: string | undefined
-  notes?: string | undefined
-  labels?: readonly string[] | undefined
-  /** 1 to 99, lower goes first: what waits is looked at anew */
-  priority?: number | undefined
-  maxSlots?: number | null | undefined
-  weight?: number | undefined
-  retention?: { best?: number | undefined; trialBest?: number | undefined; trialLatest?: number | undefined } | undefined
-  /** -1: for ever */
-  logDays?: number | undefined
-}
 
 /** The words stand in the row and in its configuration; both change in one transaction. */
 export function changeExperiment(db: Db, id: number, change: ExperimentChange, by: string): Promise<CommandResult> {

@@ -1,7 +1,4 @@
 import type { ExperimentConfig } from '../../protocol/words/experiment-config.ts'
-import type { ExperimentChange } from './change-experiment.ts'
-import type { JobChange } from './job-commands.ts'
-import type { NewCommand } from './run-command.ts'
 
 /**
  * What a person asks of an experiment. Each is one transaction that also writes its event; after the commit the
@@ -50,6 +47,39 @@ export interface NewExperiment {
   projectId: number
   parentId: number | null
   activate: boolean
+}
+
+/** What a person may change of an experiment, whatever its state; what is absent stays. */
+export interface ExperimentChange {
+  name?: string | undefined
+  description?: string | undefined
+  notes?: string | undefined
+  labels?: readonly string[] | undefined
+  /** 1 to 99, lower goes first: what waits is looked at anew */
+  priority?: number | undefined
+  maxSlots?: number | null | undefined
+  weight?: number | undefined
+  retention?: { best?: number | undefined; trialBest?: number | undefined; trialLatest?: number | undefined } | undefined
+  /** -1: for ever */
+  logDays?: number | undefined
+}
+
+export interface JobChange {
+  priority?: number | undefined
+  weight?: number | undefined
+  /** of this cluster, checked by the caller */
+  pool?: string | undefined
+}
+
+export interface NewCommand {
+  description: string
+  /** an experiment's, of which entrypoint, environment, resources and bind_mounts count */
+  config: ExperimentConfig
+  /** gzipped tar of what lies in its work directory, already checked; null when none was sent */
+  context: Uint8Array | null
+  ownerId: number
+  workspaceId: number
+  pool: string
 }
 
 export type CommandResult = { kind: 'done' } | { kind: 'not-found' } | { kind: 'conflict'; message: string }

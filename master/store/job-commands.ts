@@ -1,14 +1,7 @@
-import type { CommandResult } from './commands.ts'
+import type { CommandResult, JobChange } from './commands.ts'
 import { changeExperiment } from './change-experiment.ts'
 import type { Db } from './db.ts'
 import { addEvents } from './events.ts'
-
-export interface JobChange {
-  priority?: number | undefined
-  weight?: number | undefined
-  /** of this cluster, checked by the caller */
-  pool?: string | undefined
-}
 
 /** By the job's id: what waits is looked at anew; what holds slots keeps them until it ends. */
 export async function changeJob(db: Db, jobId: string, change: JobChange, by: string): Promise<CommandResult> {

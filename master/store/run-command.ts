@@ -1,23 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
 import { allocationId } from '../../protocol/words/ids.ts'
-import type { ExperimentConfig } from '../../protocol/words/experiment-config.ts'
 import { putBlobs } from './blobs.ts'
 import { cleanText, toJsonb } from './clean.ts'
-import type { CommandResult } from './commands.ts'
+import type { CommandResult, NewCommand } from './commands.ts'
 import type { Db } from './db.ts'
 import { addEvents } from './events.ts'
-
-export interface NewCommand {
-  description: string
-  /** an experiment's, of which entrypoint, environment, resources and bind_mounts count */
-  config: ExperimentConfig
-  /** gzipped tar of what lies in its work directory, already checked; null when none was sent */
-  context: Uint8Array | null
-  ownerId: number
-  workspaceId: number
-  pool: string
-}
 
 const PRIORITY_DEFAULT = 42
 
