@@ -30,7 +30,7 @@ export function checkpointShape(row: CheckpointRow, cluster: CheckpointStorageCo
       searcherMetric: typeof metric === 'number' ? metric : null,
     },
     drover: {
-      steps: row.steps, epoch: row.epoch, ordinal: row.ordinal, bytes: String(row.bytes), url: urlOf(storage, row.prefix), error: row.error, declaredAt: row.declared_at.toISOString(),
+      allocationId: row.allocation_id, steps: row.steps, epoch: row.epoch, ordinal: row.ordinal, bytes: String(row.bytes), url: urlOf(storage, row.prefix), error: row.error, declaredAt: row.declared_at.toISOString(),
     },
   }
 }
