@@ -1,6 +1,13 @@
 import type { FastifyInstance } from 'fastify'
 import { ApiFault } from './errors.ts'
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** the whole body is a document of the user's: its keys stay as they are */
+    ownKeys?: boolean
+  }
+}
+
 const DEPTH_MAX = 64
 
 /**
@@ -12,7 +19,7 @@ export function cleanInput(app: FastifyInstance): void {
     const where = findNul(request.params, 'path') ?? findNul(request.query, 'query') ?? findNul(request.body, '')
     if (where !== null) return done(new ApiFault(400, `${where} contains the NUL character (\\u0000): remove it`))
     if (request.body === undefined || request.body === null) request.body = {}
-    if (isPlain(request.body)) request.body = toCamelKeys(request.body)
+    if (isPlain(request.body) && !request.routeOptions.config.ownKeys) request.body = toCamelKeys(request.body)
     if (isPlain(request.query)) request.query = toCamelKeys(request.query)
     done()
   })

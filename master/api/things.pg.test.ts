@@ -56,7 +56,7 @@ describe.skipIf(!ADMIN_URL)('workspaces, projects, templates, models, jobs and c
     expect(body).toMatchObject({ config: { max_restarts: 2, description: 'own' } })
     expect((await ask('POST', '/api/v1/experiments', { config: 'entrypoint: a\nsearcher: {name: single, metric: x}', template: 'none' })).status).toBe(404)
     expect((await ask('PATCH', '/api/v1/template/rename', { old_name: 'small', newName: 'tiny' })).body).toMatchObject({ template: { name: 'tiny', workspaceId: 1 } })
-    expect((await ask('PATCH', '/api/v1/templates/tiny', { max_restarts: 'many' })).status).toBe(200)
+    expect((await ask('PATCH', '/api/v1/templates/tiny', { max_restarts: 'many', environment: null })).body).toMatchObject({ template: { config: { max_restarts: 'many', environment: null } } })
     expect((await ask('POST', '/api/v1/experiments', { config: 'entrypoint: a\nsearcher: {name: single, metric: x}', template: 'tiny', validateOnly: true })).body.message).toContain('max_restarts')
     expect((await ask('DELETE', '/api/v1/templates/tiny')).body).toEqual({})
   })

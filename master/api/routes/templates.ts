@@ -37,7 +37,7 @@ export function templateRoutes(app: FastifyInstance, deps: ApiDeps): void {
     return { template: templateShape(await mustFindTemplate(deps, name)) }
   })
 
-  app.patch<Named & { Body: Record<string, unknown> }>('/api/v1/templates/:name', { schema: { params: Params, body: Mapping } }, async (request) => {
+  app.patch<Named & { Body: Record<string, unknown> }>('/api/v1/templates/:name', { config: { ownKeys: true }, schema: { params: Params, body: Mapping } }, async (request) => {
     const { name } = await own(deps, request, request.params.name)
     await changeTemplate(db, name, { config: request.body })
     return { template: templateShape(await mustFindTemplate(deps, name)) }

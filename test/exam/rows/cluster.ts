@@ -40,6 +40,9 @@ export const clusterRows: readonly Row[] = [
       await becomes(exam, exam.fact('drained'), 'STATE_RUNNING')
       await exam.ok('experiment', 'kill', exam.fact('drained'))
       await becomes(exam, exam.fact('drained'), 'STATE_CANCELED')
+      await exam.ok('agent', 'disable', '--all', '--drain')
+      await exam.ok('agent', 'enable', '--all')
+      expect(await agentRow(exam)).toMatchObject({ Enabled: 'True' })
       const unknown = await exam.det(['agent', 'disable', 'nobody'])
       expect([unknown.code, unknown.err]).toEqual([1, expect.stringContaining('not found')])
     },

@@ -36,6 +36,14 @@ export const commandRows: readonly Row[] = [
       expect((await exam.ok('command', 'list', '-q')).trim().split('\n')).toContain(exam.fact('sleeper'))
     },
   },
+  {
+    command: 'det command describe, config, set priority',
+    async check(exam) {
+      expect(await exam.ok('command', 'describe', exam.fact('sleeper'))).toContain('for ever')
+      expect(await exam.ok('command', 'config', exam.fact('sleeper'))).toContain('description: for ever')
+      expect(await exam.ok('command', 'set', 'priority', exam.fact('sleeper'), '13')).toContain('13')
+    },
+  },
   { command: 'det command logs', check: async (exam) => expect(await exam.ok('command', 'logs', exam.fact('command').slice(0, 8))).toContain('from the context') },
   {
     command: 'det command kill',

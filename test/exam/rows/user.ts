@@ -48,6 +48,14 @@ export const userRows: readonly Row[] = [
     },
   },
   {
+    command: 'det user edit, link-with-agent-user',
+    async check(exam) {
+      await exam.ok('user', 'edit', 'bob', '--display-name', 'Bob B')
+      await exam.ok('user', 'link-with-agent-user', 'bob', '--agent-uid', '1001', '--agent-user', 'bob', '--agent-gid', '1002', '--agent-group', 'lab')
+      expect(await exam.ok('user', 'list')).toMatch(/bob.*Bob B.*1001.*1002.*bob.*lab/)
+    },
+  },
+  {
     command: 'det user deactivate',
     async check(exam) {
       await exam.ok('user', 'deactivate', 'bob')

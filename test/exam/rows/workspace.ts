@@ -60,10 +60,29 @@ export const workspaceRows: readonly Row[] = [
   { command: 'det template list', check: async (exam) => expect(await exam.ok('template', 'list', '--details')).toMatch(/small.*Uncategorized/) },
   { command: 'det template describe', check: async (exam) => expect(await exam.ok('template', 'describe', 'small')).toContain('max_restarts: 3') },
   {
+    command: 'det template set',
+    async check(exam) {
+      await exam.ok('template', 'set', 'small', exam.file('smaller.yaml', 'max_restarts: 4\n'))
+      expect(await exam.ok('template', 'describe', 'small')).toContain('max_restarts: 4')
+    },
+  },
+  {
     command: 'det template remove',
     async check(exam) {
       await exam.ok('template', 'remove', 'small')
       expect((await exam.det(['template', 'describe', 'small'])).code).toBe(1)
+    },
+  },
+  {
+    command: 'det workspace edit, archive, unarchive; project edit, archive, unarchive',
+    async check(exam) {
+      expect(await exam.ok('project', 'edit', 'vision', 'resnet', '--description', 'some of them')).toContain('some of them')
+      await exam.ok('project', 'archive', 'vision', 'resnet')
+      await exam.ok('project', 'unarchive', 'vision', 'resnet')
+      expect(await exam.ok('workspace', 'edit', 'vision', '--name', 'sight')).toContain('sight')
+      await exam.ok('workspace', 'archive', 'sight')
+      await exam.ok('workspace', 'unarchive', 'sight')
+      await exam.ok('workspace', 'edit', 'sight', '--name', 'vision')
     },
   },
   {
