@@ -44,6 +44,8 @@ describe.skipIf(!ADMIN_URL)('workspaces, projects, templates, models, jobs and c
     expect((await ask('DELETE', `/api/v1/projects/${project.id}`)).body.message).toContain('holds 1 experiment')
     await ask('POST', `/api/v1/projects/${project.id}/archive`)
     expect((await ask('GET', `/api/v1/experiments/${experimentId}`)).body).toMatchObject({ experiment: { parentArchived: true } })
+    expect((await ask('GET', '/api/v1/checkpoints/nonsense')).body.message).toBe('params id is no UUID: copy it whole from a list')
+    expect((await ask('GET', '/api/v1/workspaces/1/available-resource-pools')).body).toMatchObject({ resourcePools: ['default', 'gpu-big'] })
     expect((await ask('POST', '/api/v1/experiments', { config: 'entrypoint: a\nsearcher: {name: single, metric: x}', project_id: project.id })).body.message).toContain('archived')
     await ask('POST', `/api/v1/projects/${project.id}/notes`, { name: 'a', contents: 'b' })
     expect((await ask('PUT', `/api/v1/projects/${project.id}/notes`, { notes: [{ name: 'c', contents: '' }] })).body).toEqual({ notes: [{ name: 'c', contents: '' }] })

@@ -8,9 +8,6 @@ import { ApiFault, notFound } from '../errors.ts'
 import { Id, IdParams, pageOf, PageQuery, paginationOf } from '../page.ts'
 import { workspaceShape } from '../shapes/things.ts'
 import { Name, Names, UserIds } from '../words.ts'
-import { poolShape } from '../shapes/pool.ts'
-import { listAgents } from '../../store/queries/agents.ts'
-import { countByPool } from '../../store/queries/tasks.ts'
 import { sortOf } from './experiments.ts'
 
 const ListQuery = Type.Object({
@@ -69,9 +66,8 @@ export function workspaceRoutes(app: FastifyInstance, deps: ApiDeps): void {
   app.get<{ Params: { workspaceId: number }; Querystring: { limit?: number; offset?: number } }>('/api/v1/workspaces/:workspaceId/available-resource-pools', { schema: { params: Type.Object({ workspaceId: Id }), querystring: Type.Object(PageQuery) } }, async (request) => {
     await mustFindWorkspace(deps, request.params.workspaceId)
     const page = pageOf(request.query)
-    const [agents, uses] = await Promise.all([listAgents(db), countByPool(db)])
-    const pools = settings.pools.slice(page.offset, page.offset + page.limit).map((pool) => poolShape(pool, settings, agents, uses.find((use) => use.pool === pool.name)))
-    return { resourcePools: pools, pagination: paginationOf(page, pools.length, settings.pools.length) }
+    const pools = settings.pools.slice(page.offset, page.offset + page.limit)
+    return { resourcePools: pools.map((pool) => pool.name), pagination: paginationOf(page, pools.length, settings.pools.length) }
   })
 }
 

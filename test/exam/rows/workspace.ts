@@ -28,6 +28,7 @@ export const workspaceRows: readonly Row[] = [
     },
   },
   { command: 'det project create', check: async (exam) => expect(await exam.ok('project', 'create', 'vision', 'resnet', '--description', 'all of them')).toContain('resnet') },
+  { command: 'det workspace list-pools', check: async (exam) => expect(await exam.ok('workspace', 'list-pools', 'vision')).toContain('default') },
   { command: 'det workspace list-projects', check: async (exam) => expect(await exam.ok('workspace', 'list-projects', 'vision')).toContain('resnet') },
   {
     command: 'det project list-experiments',
