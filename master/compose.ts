@@ -12,6 +12,7 @@ import { setUpHerd, startHerd, type HerdSetup } from './herd.ts'
 import { MASTER } from './identity/nats-users.ts'
 import { openBus, type Bus } from './intake/bus.ts'
 import { createRecentLog, type RecentLog } from './recent-log.ts'
+import { coalesce } from './intake/coalesce.ts'
 import { createComplaints } from './intake/complaints.ts'
 import { startPresence } from './intake/presence.ts'
 import { createIntake, type Intake } from './intake/subscribe.ts'
@@ -61,6 +62,9 @@ export async function runMaster(config: MasterConfig, stop: AbortSignal, people:
   if (!stop.aborted && failed.signal.reason instanceof PrefixTaken) throw failed.signal.reason
 }
 
+/** pokes and wakes of one subject, at most one in so long */
+const TELL_AGAIN_MS = 20
+
 async function serve(common: BootDeps & { recentLog: RecentLog }, people: People, drain: (() => Promise<unknown>)[], fail: (error: unknown) => void): Promise<void> {
   const { config, log, signal } = common
   const db = openDb(config.db.url, { max: POOL_MAX, applicationName: 'drover-master', onError: (error) => log.warn({ err: error }, 'a postgres connection was cut') })
@@ -74,8 +78,9 @@ async function serve(common: BootDeps & { recentLog: RecentLog }, people: People
   const prefix = config.checkpointStorage.type === 's3' ? config.checkpointStorage.prefix : ''
   await claimPrefix(common, { bucket, prefix, clusterId: cluster.clusterId, clusterName: config.clusterName, createdAt: new Date(common.clock.wallMs()).toISOString() }, fail)
 
-  const wakes = createWakes((loop) => bus.publish(wakeSubject(loop)))
-  const poke = (agents: readonly string[]): void => agents.forEach((agent) => bus.publish(pokeSubject(agent)))
+  const publish = coalesce((subject) => bus.publish(subject), TELL_AGAIN_MS)
+  const wakes = createWakes((loop) => publish(wakeSubject(loop)))
+  const poke = (agents: readonly string[]): void => agents.forEach((agent) => publish(pokeSubject(agent)))
   const presence = startPresence({ ...common, db })
   const intake = createIntake({
     ...common, db, presence, incarnation: cluster.incarnation, cluster: { clusterId: cluster.clusterId, storage: config.checkpointStorage },

@@ -3,6 +3,7 @@ import { fastify, type FastifyInstance } from 'fastify'
 import { answerErrors } from './answer-errors.ts'
 import { guardRoutes } from './auth/guard.ts'
 import { setSecurityHeaders } from './auth/headers.ts'
+import { createSessions } from './auth/sessions.ts'
 import { cleanInput } from './clean-input.ts'
 import type { ApiDeps } from './deps.ts'
 import { ApiFault } from './errors.ts'
@@ -56,9 +57,10 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
   answerErrors(app, deps.log)
   await app.register(cookie)
   setSecurityHeaders(app)
-  guardRoutes(app, deps.db)
+  const sessions = createSessions(deps.db, deps.clock)
+  guardRoutes(app, deps.db, sessions)
   cleanInput(app)
-  await liveRoute(app, deps, hub, stopping.signal)
+  await liveRoute(app, deps, sessions, hub, stopping.signal)
   await authRoutes(app, deps)
   userRoutes(app, deps)
   masterRoutes(app, deps)

@@ -2,6 +2,9 @@ import { sql } from 'kysely'
 import type { AllocationSpec, Storage } from '../../protocol/wire/spec.ts'
 import type { ExperimentConfig } from '../../protocol/words/experiment-config.ts'
 import { storageOf } from '../reconcile/storage-of.ts'
+import type { PendingAllocation } from '../schedule/world.ts'
+import { pendingRows } from './schedule-load.ts'
+import type { Db } from '../store/db.ts'
 import type { Tx } from '../store/leader.ts'
 import { refreshTrialSummary } from '../store/trial-summary.ts'
 
@@ -38,24 +41,45 @@ interface Row {
   restore: AllocationSpec['restore']
 }
 
-/** Locks the allocations; one that waits no longer, or whose experiment is not active any more, is absent. */
-export async function loadAssignments(tx: Tx, ids: readonly string[]): Promise<Map<string, Assignment>> {
+/** What a spec is made of, of an allocation `a`; joins nothing where it waits no longer or its experiment is not active any more. */
+const facts = sql`a.id, a.pool, a.epoch, a.task_id AS "taskId", e.id AS "experimentId", e.slug, e.config, e.context_digest AS "contextDigest", e.owner_id AS "ownerId",
+  tr.id AS "trialId", tr.hparams, tr.seed, u.agent_user AS "agentUser", c.restore`
+const joins = sql`JOIN trials tr ON tr.task_id = a.task_id AND tr.state = 'ACTIVE' JOIN experiments e ON e.id = tr.experiment_id AND e.state = 'ACTIVE' JOIN users u ON u.id = e.owner_id
+  LEFT JOIN LATERAL (
+    SELECT jsonb_build_object('uuid', c.uuid, 'prefix', c.prefix, 'steps', c.steps, 'ordinal', c.ordinal, 'manifest', c.manifest_digest) AS restore
+    FROM checkpoints c WHERE a.epoch > 1 AND c.trial_id = tr.id AND c.state = 'COMPLETED' AND c.manifest_digest IS NOT NULL
+    ORDER BY c.steps DESC, c.epoch DESC, c.ordinal DESC LIMIT 1
+  ) c ON true`
+
+/** One that waits no longer, or whose experiment is not active any more, is absent. Nothing is locked: the placement looks again. */
+export async function loadAssignments(db: Db | Tx, ids: readonly string[]): Promise<Map<string, Assignment>> {
+  if (ids.length === 0) return new Map()
+  const { rows } = await sql<Row>`SELECT ${facts} FROM allocations a ${joins} WHERE a.id = ANY(${[...ids]}::text[]) AND a.state = 'PENDING'`.execute(db)
+  const commands = ids.filter((id) => id.startsWith('command-'))
+  const others = commands.length === 0 ? [] : await loadCommandRows(db, commands)
+  return new Map([...rows.map((row): [string, Assignment] => [row.id, toAssignment(row)]), ...others.map((row): [string, Assignment] => [row.id, { ...toAssignment(row), kind: 'COMMAND' }])])
+}
+
+async function loadCommandRows(db: Db | Tx, ids: readonly string[]): Promise<Row[]> {
   const { rows } = await sql<Row>`
-    SELECT a.id, a.pool, a.epoch, a.task_id AS "taskId", e.id AS "experimentId", e.slug, e.config, e.context_digest AS "contextDigest", e.owner_id AS "ownerId",
-      tr.id AS "trialId", tr.hparams, tr.seed, u.agent_user AS "agentUser", c.restore
-    FROM allocations a JOIN tasks t ON t.id = a.task_id JOIN trials tr ON tr.task_id = t.id JOIN experiments e ON e.id = tr.experiment_id JOIN users u ON u.id = e.owner_id
-    LEFT JOIN LATERAL (
-      SELECT jsonb_build_object('uuid', c.uuid, 'prefix', c.prefix, 'steps', c.steps, 'ordinal', c.ordinal, 'manifest', c.manifest_digest) AS restore
-      FROM checkpoints c WHERE a.epoch > 1 AND c.trial_id = tr.id AND c.state = 'COMPLETED' AND c.manifest_digest IS NOT NULL
-      ORDER BY c.steps DESC, c.epoch DESC, c.ordinal DESC LIMIT 1
-    ) c ON true
-    WHERE a.id = ANY(${[...ids]}::text[]) AND a.state = 'PENDING' AND e.state = 'ACTIVE' AND tr.state = 'ACTIVE' ORDER BY a.id FOR UPDATE OF a`.execute(tx)
-  const { rows: commands } = await sql<Row>`
     SELECT a.id, a.pool, a.epoch, a.task_id AS "taskId", 0 AS "experimentId", '' AS slug, c.config, c.context_digest AS "contextDigest", c.owner_id AS "ownerId",
       0 AS "trialId", '{}'::jsonb AS hparams, 0 AS seed, u.agent_user AS "agentUser", NULL AS restore
     FROM allocations a JOIN commands c ON c.task_id = a.task_id JOIN users u ON u.id = c.owner_id
-    WHERE a.id = ANY(${[...ids]}::text[]) AND a.state = 'PENDING' AND c.killed_by = '' ORDER BY a.id FOR UPDATE OF a`.execute(tx)
-  return new Map([...rows.map((row): [string, Assignment] => [row.id, toAssignment(row)]), ...commands.map((row): [string, Assignment] => [row.id, { ...toAssignment(row), kind: 'COMMAND' }])])
+    WHERE a.id = ANY(${[...ids]}::text[]) AND a.state = 'PENDING' AND c.killed_by = ''`.execute(db)
+  return rows
+}
+
+/** What waits, in order; of the first `ahead` also what their specs are made of, which are the most likely to be placed. */
+export async function loadPendingAhead(db: Db | Tx, ahead: number): Promise<{ pending: PendingAllocation[]; assignments: Map<string, Assignment> }> {
+  const { rows } = await sql<Omit<PendingAllocation, 'pool'> & { waits_in: string } & { [column in keyof Row]: Row[column] | null }>`
+    SELECT p.allocation, p.slots, p.priority, p."order", p.pool AS waits_in, f.* FROM (
+      SELECT w.*, row_number() OVER (ORDER BY w.priority, w."order", w.allocation) AS place FROM (${pendingRows}) w
+    ) p LEFT JOIN LATERAL (SELECT ${facts} FROM allocations a ${joins} WHERE p.place <= ${ahead} AND a.id = p.allocation) f ON true
+    ORDER BY p.place`.execute(db)
+  return {
+    pending: rows.map(({ allocation, waits_in: pool, slots, priority, order }) => ({ allocation, pool, slots, priority, order })),
+    assignments: new Map(rows.flatMap((row) => (row.id === null ? [] : [[row.id, toAssignment(row as Row)]]))),
+  }
 }
 
 function toAssignment(row: Row): Assignment {

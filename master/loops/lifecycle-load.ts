@@ -15,8 +15,18 @@ export const DISABLED = sql`coalesce(min(g.id) FILTER (WHERE NOT g.enabled AND N
 
 type Row = Omit<TrialFacts, 'live'> & { [K in keyof LiveFacts as `live_${K}`]: LiveFacts[K] | null } & { now: number }
 
-/** Facts of all trials that have not ended, or of one; and the database's time, milliseconds. */
-export async function loadLifecycle(db: Db | Tx, only: number | null): Promise<{ now: number; trials: TrialFacts[] }> {
+/**
+ * Trials that are at rest for certain, which most are at any moment: waiting or at work, with nobody asking for anything else. The facts of the
+ * others cost more to gather. Whatever `decideTrial` could act on must not be named here; `lifecycle-rest.pg.test.ts` holds the two together.
+ */
+const atRest = sql`e.state = 'ACTIVE' AND a.id IS NOT NULL AND (a.state = 'PENDING' OR (
+  a.state <> 'DRAINING' AND a.want = 'run' AND a.exit_kind IS NULL AND NOT EXISTS (
+    SELECT 1 FROM agents g JOIN allocation_members m ON m.agent_id = g.id WHERE (NOT g.enabled OR g.notice IS NOT NULL OR g.disabled_slots <> '[]') AND m.allocation_id = a.id
+  )))`
+
+/** Facts of one trial, of all that may have a next step, or of every one that has not ended; and the database's time, milliseconds. */
+export async function loadLifecycle(db: Db | Tx, which: number | 'moving' | 'every'): Promise<{ now: number; trials: TrialFacts[] }> {
+  const chosen = which === 'every' ? sql`true` : which === 'moving' ? sql`NOT coalesce(${atRest}, false)` : sql`tr.id = ${which}::int`
   const { rows } = await sql<Row>`
     SELECT tr.id AS "trialId", tr.task_id AS "taskId", e.id AS "experimentId", e.state AS "experimentState", e.state_reason AS "experimentReason",
       tr.state AS "trialState", tr.restarts, e.max_restarts AS "maxRestarts", (e.config->>'preemption_timeout')::float8 * 1000 AS "preemptMs",
@@ -35,7 +45,7 @@ export async function loadLifecycle(db: Db | Tx, only: number | null): Promise<{
         min(g.id) FILTER (WHERE g.notice = 'spot' AND m.state NOT IN ('DRAINING', 'SEALED')) AS noticed
       FROM allocation_members m LEFT JOIN agents g ON g.id = m.agent_id WHERE m.allocation_id = a.id
     ) members ON true
-    WHERE tr.state = 'ACTIVE' AND (${only}::int IS NULL OR tr.id = ${only}::int)
+    WHERE tr.state = 'ACTIVE' AND ${chosen}
     ORDER BY tr.id`.execute(db)
   return { now: rows[0]?.now ?? 0, trials: rows.map(toFacts) }
 }

@@ -17,7 +17,7 @@ export async function lifecyclePass(deps: LoopDeps): Promise<void> {
   const epoch = deps.leaderEpoch()
   if (epoch === null) return
   await commandPass(deps, epoch)
-  const { now, trials } = await loadLifecycle(deps.db, null)
+  const { now, trials } = await loadLifecycle(deps.db, 'moving')
   const steps = trials.flatMap((facts) => {
     const decision = decideTrial(facts, now)
     return decision === null ? [] : [{ facts, decision }]

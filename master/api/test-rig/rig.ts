@@ -25,7 +25,7 @@ export const PROVIDER: Provider = {
     maxStartingMs: 20 * 60_000, maxIdleMs: 10 * 60_000, instanceSlots: null, cpuSlotsAllowed: false,
   },
   subnets: ['subnet-a'],
-  settings: { imageId: 'ami-1', instanceProfile: 'drover-agent', securityGroups: ['sg-1'], publicIp: false, keyName: null, rootVolumeGib: 200, rootVolumeThroughput: 500, instanceName: 'drover-agent', tags: [{ key: 'team', value: 'vision' }] },
+  settings: { imageId: 'ami-1', placementGroup: null, efa: false, instanceProfile: 'drover-agent', securityGroups: ['sg-1'], publicIp: false, keyName: null, rootVolumeGib: 200, rootVolumeThroughput: 500, instanceName: 'drover-agent', tags: [{ key: 'team', value: 'vision' }] },
 }
 
 export interface Rig {
@@ -120,7 +120,8 @@ function recordCommands(db: Db, rig: Pick<Rig, 'calls' | 'created' | 'answer'>):
   return {
     createExperiment: async (input) => {
       rig.created.push(input)
-      return seedExperiment(db, { ownerId: input.ownerId, name: input.config.name, state: input.activate ? 'ACTIVE' : 'PAUSED', allocation: input.activate ? 'PENDING' : null, config: input.config })
+      const made = await seedExperiment(db, { ownerId: input.ownerId, name: input.config.name, state: input.activate ? 'ACTIVE' : 'PAUSED', allocation: input.activate ? 'PENDING' : null, config: input.config })
+      return { experimentId: made.experimentId, trialId: made.trialId, trialIds: [made.trialId], jobId: randomUUID(), startedAt: new Date(), pool: 'default' }
     },
     activate: record('activate'), pause: record('pause'), cancel: record('cancel'), kill: record('kill'), killTrial: record('killTrial'), setArchived: record('setArchived'),
     setAgentEnabled: record('setAgentEnabled'), setSlotEnabled: record('setSlotEnabled'),
