@@ -10,6 +10,9 @@ import { takeEvents } from '../intake/take-events.ts'
 import { PG_ADMIN_URL } from '../store/fresh-db.ts'
 import { insertModel } from '../store/queries/models.ts'
 import { deleteVersion, findVersion, insertVersion } from '../store/queries/model-versions.ts'
+import { pointerKey } from '../../protocol/bucket/layout.ts'
+import { setCheckpointMetadata } from '../store/queries/checkpoint-metadata.ts'
+import { checkpointsPass } from './checkpoints-loop.ts'
 import { deletionPass } from './deletion-loop.ts'
 import { lifecyclePass } from './lifecycle-loop.ts'
 import { addAgent, drained, exit, experimentConfig, newExperiment, numbered, openRig, state, type Rig } from './rig.ts'
@@ -92,6 +95,19 @@ describe.skipIf(!PG_ADMIN_URL)('an ended experiment', () => {
     expect(left).toEqual([other])
     for (const table of ['trials', 'tasks', 'allocations', 'log_chunks', 'metrics', 'checkpoints'] as const) expect([table, (await rig.db.selectFrom(table).select(({ fn }) => fn.countAll<number>().as('n')).executeTakeFirst())?.n]).toEqual([table, 0])
     await deletionPass(deps)
+  })
+
+  test('what a person says of its checkpoint comes into the pointer too', async () => {
+    const uuid = randomUUID()
+    await rig.db.insertInto('checkpoints').values({ uuid, task_id: `trial-${trialId}`, trial_id: trialId, experiment_id: id, allocation_id: `trial-${trialId}.1`, epoch: 1, ordinal: 1, steps: 7, state: 'COMPLETED', prefix: 'x', manifest_digest: 'd', pointer_written: true }).execute()
+    const deps = { ...rig.deps, buckets: { of: () => bucket, close: () => undefined }, verify: () => Promise.reject(new Error('nothing is to be verified')) }
+    for (const colour of ['red', 'blue']) {
+      expect(await setCheckpointMetadata(rig.db, uuid, { colour })).toBe(true)
+      await checkpointsPass(deps, signal)
+      const pointer = await bucket.getBytes(pointerKey(`p/${rig.deps.clusterId}/experiments/${id}-fashion-mnist/trials/${trialId}`, 7, uuid), { signal, maxBytes: 10_000 })
+      expect(JSON.parse(Buffer.from(pointer).toString('utf8'))).toMatchObject({ uuid, metadata: { colour } })
+    }
+    expect(await setCheckpointMetadata(rig.db, randomUUID(), {})).toBe(false)
   })
 
   test('one that runs, and one with a registered checkpoint, are not deleted', async () => {
