@@ -21,6 +21,7 @@ let directory: string
 let journal: ReturnType<typeof openJournal>
 let preemption: Preemption
 let master: Server
+let reported: number
 let seen: { method: string; url: string; headers: IncomingMessage['headers']; body: string }[]
 let proxy: Proxy
 let gateway: Gateway | null
@@ -31,6 +32,7 @@ beforeEach(async () => {
   journal = openJournal(directory, (error) => { throw error })
   preemption = createPreemption(false)
   seen = []
+  reported = 0
   master = createServer((request, response) => {
     let body = ''
     request.on('data', (chunk: Buffer) => (body += chunk.toString()))
@@ -44,7 +46,7 @@ beforeEach(async () => {
   const socket = createNetServer()
   await new Promise<void>((resolve) => socket.listen(0, '127.0.0.1', resolve))
   url = `http://127.0.0.1:${(socket.address() as AddressInfo).port}`
-  gateway = serveGateway(socket, { spec, journal, preemption, proxy, clock: realClock, log })
+  gateway = serveGateway(socket, { spec, journal, preemption, proxy, storage: directory, onReported: () => void (reported += 1), clock: realClock, log })
 })
 afterEach(async () => {
   await gateway?.close()
@@ -191,7 +193,7 @@ describe.skipIf(!canUnshare)('in the network namespace of a container', () => {
     return text
   }
   const openInside = (pid = container.pid ?? 0, signal = new AbortController().signal): Promise<Gateway | null> =>
-    openGateway({ spec, journal, preemption, proxy, clock: realClock, random: () => 0, log, place: { at: 'namespace', pid, listening: null }, run: directory, signal })
+    openGateway({ spec, journal, preemption, proxy, storage: directory, onReported: () => undefined, clock: realClock, random: () => 0, log, place: { at: 'namespace', pid, listening: null }, run: directory, signal })
 
   test('it serves there, and nowhere else, without a process there', async () => {
     const opened = await openInside()

@@ -9,4 +9,4 @@ const REPORTS = join(STATE, 'results/exam')
 await runWithServers('exam', (env, signal) => {
   clearReports(REPORTS)
   return runTier(['exam'], { env, signal, reports: REPORTS })
-}, ['trainer', 'trainer-torch'])
+}, ['trainer', 'trainer-torch', 'trainer-determined'])

@@ -14,6 +14,7 @@ import { createExperimentRoute } from './routes/create-experiment.ts'
 import { downloadRoutes } from './routes/downloads.ts'
 import { eventRoutes } from './routes/events.ts'
 import { experimentRoutes } from './routes/experiments.ts'
+import { harnessRoutes } from './routes/harness.ts'
 import { herdRoutes } from './routes/herd.ts'
 import { liveRoute } from './routes/live.ts'
 import { logRoutes } from './routes/logs.ts'
@@ -61,6 +62,7 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
   taskRoutes(app, deps)
   checkpointRoutes(app, deps)
   downloadRoutes(app, deps, stopping.signal)
+  harnessRoutes(app, deps)
   agentRoutes(app, deps)
   eventRoutes(app, deps, stopping.signal)
   herdRoutes(app, deps)

@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import { storageUrl } from '../../protocol/bucket/url.ts'
 import { canonicalJson } from '../../protocol/words/canonical-json.ts'
 import { composeSpec } from '../reconcile/compose-spec.ts'
 import type { ScheduleDecision } from '../schedule/world.ts'
@@ -66,6 +67,10 @@ function assignedEvent({ decision, assignment }: Placed): NewEvent {
   }
 }
 
+function isOwn(deps: LoopDeps, assignment: Assignment): boolean {
+  return storageUrl(assignment.storage(deps.storage)) !== storageUrl(deps.storage)
+}
+
 /** One row a member, its spec as a blob, its token by hash. */
 async function addMembers(tx: Tx, deps: LoopDeps, placed: readonly Placed[], places: Places): Promise<void> {
   const rows = placed.flatMap(({ decision, assignment }) => decision.members.map((member) => {
@@ -74,6 +79,7 @@ async function addMembers(tx: Tx, deps: LoopDeps, placed: readonly Placed[], pla
       allocation: assignment.allocation, experiment: assignment.experiment, trial: assignment.trial, owner: assignment.owner,
       member: { rank: member.rank, worldSize: decision.members.length, slots: member.slots, slotKinds: places.kinds(member) },
       clusterId: deps.clusterId, storage: assignment.storage(deps.storage), restore: assignment.restore, token,
+      harness: { storage: isOwn(deps, assignment) ? 'own' : 'cluster', owner: { id: assignment.ownerId, name: assignment.ownerName }, latest: assignment.latest, slotsByRank: decision.members.toSorted((a, b) => a.rank - b.rank).map((one) => one.slots.length) },
     })
     return { member, assignment, hash, bytes: Buffer.from(canonicalJson(spec)) }
   }))

@@ -4,13 +4,14 @@ import * as init from './migrations/0001-init.ts'
 import * as ec2 from './migrations/0002-ec2.ts'
 import * as loss from './migrations/0003-loss.ts'
 import * as gang from './migrations/0004-gang.ts'
+import * as harness from './migrations/0009-harness.ts'
 import { prepareStatements } from './prepared.ts'
 import type { Database } from './schema.ts'
 
 export type Db = Kysely<Database>
 
 /** Applied in this order, each once, each in a transaction. A name is never reused. */
-const MIGRATIONS: Readonly<Record<string, { up: string }>> = { '0001-init': init, '0002-ec2': ec2, '0003-loss': loss, '0004-gang': gang }
+const MIGRATIONS: Readonly<Record<string, { up: string }>> = { '0001-init': init, '0002-ec2': ec2, '0003-loss': loss, '0004-gang': gang, '0009-harness': harness }
 
 pg.types.setTypeParser(pg.types.builtins.INT8, Number)
 

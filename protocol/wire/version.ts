@@ -4,8 +4,9 @@
  *
  * 1  first
  * 2  gangs (rendezvous, peers), retirement (retire, drained), notices of EC2, zone in the inventory
+ * 3  the determined package in containers (harness, batches, status, early-exit, checkpoints as reported, of gangs in parts)
  */
-export const PROTOCOL_VERSION = 2
+export const PROTOCOL_VERSION = 3
 /** What Drover answers at /info, so that the frozen `determined` client meets the version it knows. */
 export const DETERMINED_VERSION = '0.38.1'
 export const DROVER_VERSION = '0.1.0'

@@ -16,6 +16,7 @@ export async function flushEffects(context: EffectContext): Promise<void> {
     if (facts.reports.length > 0) await writeReports(context, facts)
   }
   for (const facts of context.allocations.values()) {
+    if (facts.status !== null) await context.tx.updateTable('trials').set({ runner_state: facts.status }).where('id', '=', facts.trialId).execute()
     if (facts.progress !== null) await writeProgress(context, facts, facts.progress)
   }
   await raiseGenerations(context.tx, [...context.raise])
@@ -27,10 +28,11 @@ async function writeReports(context: EffectContext, facts: AllocationFacts): Pro
   const { tx } = context
   const trial = await tx.selectFrom('trials').select(['steps_completed', 'latest_training', 'latest_validation', 'best_validation']).where('id', '=', facts.trialId).forUpdate().executeTakeFirstOrThrow()
   const reports = facts.reports
-  await sql`INSERT INTO metrics (trial_id, epoch, "group", steps, values, reported_at)
-    SELECT ${facts.trialId}, ${facts.epoch}, r.g, r.s, r.v::jsonb, r.t FROM unnest(
-      ${reports.map((r) => cleanText(r.group))}::text[], ${reports.map((r) => r.steps)}::int[], ${reports.map((r) => toJsonb(r.values))}::text[], ${reports.map((r) => new Date(r.t).toISOString())}::timestamptz[]
-    ) WITH ORDINALITY AS r (g, s, v, t, n) ORDER BY r.n`.execute(tx)
+  await sql`INSERT INTO metrics (trial_id, epoch, "group", steps, values, reported_at, batches)
+    SELECT ${facts.trialId}, ${facts.epoch}, r.g, r.s, r.v::jsonb, r.t, r.b::jsonb FROM unnest(
+      ${reports.map((r) => cleanText(r.group))}::text[], ${reports.map((r) => r.steps)}::int[], ${reports.map((r) => toJsonb(r.values))}::text[], ${reports.map((r) => new Date(r.t).toISOString())}::timestamptz[],
+      ${reports.map((r) => (r.batches === undefined ? null : toJsonb(r.batches)))}::text[]
+    ) WITH ORDINALITY AS r (g, s, v, t, b, n) ORDER BY r.n`.execute(tx)
   const before: TrialSummary = { stepsCompleted: trial.steps_completed, latestTraining: trial.latest_training, latestValidation: trial.latest_validation, bestValidation: trial.best_validation }
   const after = foldReports(before, reports, facts.searcher)
   await tx.updateTable('trials').set({
