@@ -11,6 +11,8 @@ import type { MasterConfig } from './config.ts'
 import { setUpHerd, startHerd, type HerdSetup } from './herd.ts'
 import { MASTER } from './identity/nats-users.ts'
 import { openBus, type Bus } from './intake/bus.ts'
+import { createGraphqlDoor } from './graphql/door.ts'
+import { coalesce } from './intake/coalesce.ts'
 import { createComplaints } from './intake/complaints.ts'
 import { startPresence } from './intake/presence.ts'
 import { createIntake, type Intake } from './intake/subscribe.ts'
@@ -58,6 +60,9 @@ export async function runMaster(config: MasterConfig, stop: AbortSignal, people:
   if (!stop.aborted && failed.signal.reason instanceof PrefixTaken) throw failed.signal.reason
 }
 
+/** pokes and wakes of one subject, at most one in so long */
+const TELL_AGAIN_MS = 20
+
 async function serve(common: BootDeps, people: People, drain: (() => Promise<unknown>)[], fail: (error: unknown) => void): Promise<void> {
   const { config, log, signal } = common
   const db = openDb(config.db.url, { max: POOL_MAX, applicationName: 'drover-master', onError: (error) => log.warn({ err: error }, 'a postgres connection was cut') })
@@ -71,8 +76,9 @@ async function serve(common: BootDeps, people: People, drain: (() => Promise<unk
   const prefix = config.checkpointStorage.type === 's3' ? config.checkpointStorage.prefix : ''
   await claimPrefix(common, { bucket, prefix, clusterId: cluster.clusterId, clusterName: config.clusterName, createdAt: new Date(common.clock.wallMs()).toISOString() }, fail)
 
-  const wakes = createWakes((loop) => bus.publish(wakeSubject(loop)))
-  const poke = (agents: readonly string[]): void => agents.forEach((agent) => bus.publish(pokeSubject(agent)))
+  const publish = coalesce((subject) => bus.publish(subject), TELL_AGAIN_MS)
+  const wakes = createWakes((loop) => publish(wakeSubject(loop)))
+  const poke = (agents: readonly string[]): void => agents.forEach((agent) => publish(pokeSubject(agent)))
   const presence = startPresence({ ...common, db })
   const intake = createIntake({
     ...common, db, presence, incarnation: cluster.incarnation, cluster: { clusterId: cluster.clusterId, storage: config.checkpointStorage },
@@ -93,8 +99,10 @@ async function serve(common: BootDeps, people: People, drain: (() => Promise<unk
 
   const names = config.resourcePools.map((pool) => pool.name)
   const commands = makeCommands({ db, storage: config.checkpointStorage, wake: wakes.wake, pools: { pools: names, compute: config.defaultComputePool, aux: config.defaultAuxPool } })
+  const graphql = createGraphqlDoor({ db, databaseUrl: config.db.url, log })
+  drain.push(() => graphql.close())
   const api = await people.createApi({
-    ...common, db, commands, bucket, feed: createFeed(wakes, signal), clusterId: cluster.clusterId, ready: () => health.up() && bus.connected(),
+    ...common, db, commands, bucket, graphql, feed: createFeed(wakes, signal), clusterId: cluster.clusterId, ready: () => health.up() && bus.connected(),
     settings: {
       clusterName: config.clusterName, defaultComputePool: config.defaultComputePool, defaultAuxPool: config.defaultAuxPool, pools: config.resourcePools,
       listen: config.listen, webDir: config.webDir, checkpointStorage: storageConfig(config.checkpointStorage),

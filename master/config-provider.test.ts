@@ -41,11 +41,22 @@ describe('a provider', () => {
         },
         subnets: [], zones: [], startupScript: '', masterUrl: 'https://master.example:8443',
         settings: {
-          imageId: 'ami-0123456789abcdef0', instanceProfile: null, securityGroups: [], publicIp: true, keyName: null, rootVolumeGib: 200, rootVolumeThroughput: 250,
+          imageId: 'ami-0123456789abcdef0', placementGroup: null, efa: false, instanceProfile: null, securityGroups: [], publicIp: true, keyName: null, rootVolumeGib: 200, rootVolumeThroughput: 250,
           instanceName: 'drover-gpu', tags: [],
         },
       },
     })
+  })
+
+  test('an installation tags what it launches; images by parameter, fabric adapters and shared files', () => {
+    const yaml = JSON.stringify({ agent_url: 'https://master.example:8443', installation: 'team-a', resource_pools: [{ pool_name: 'gpu', provider: {
+      type: 'aws', region: 'eu-west-1', instance_type: 'p5.48xlarge', image_id: 'ssm:/drover/images/agent', placement_group: 'group-1', efa: true, startup_script: 'echo hello\n',
+      shared_files: { type: 'efs', source: 'fs-0123.efs.eu-west-1.amazonaws.com:/' },
+    } }] })
+    const provider = readConfig(yaml, { DROVER_DB_URL: 'postgres://d@localhost/d', DROVER_NATS_URL: 'nats://127.0.0.1:4222', DROVER_BUCKET: 'file:///b' }, 1).resourcePools[0]?.provider
+    expect(provider?.settings).toMatchObject({ imageId: 'ssm:/drover/images/agent', placementGroup: 'group-1', efa: true, tags: [{ key: 'drover:installation', value: 'team-a' }] })
+    expect(provider?.startupScript).toMatch(/^set -e\nmkdir -p \/mnt\/shared\nmountpoint -q \/mnt\/shared \|\| mount -t nfs4 -o \S+ fs-0123\.efs\.eu-west-1\.amazonaws\.com:\/ \/mnt\/shared\nset \+e\necho hello\n$/)
+    expect(wrong({ shared_files: { type: 'nfs', source: 'a; rm -rf /' } })).toEqual([expect.stringContaining('write one of efs, fsx'), expect.stringContaining('write what is mounted')])
   })
 
   test("Determined's own keys", () => {

@@ -9,11 +9,13 @@ export interface ProviderGiven {
   region: string | null
   agentUrl: string
   natsUrls: readonly string[]
+  /** value of the tag `drover:installation`; null = none */
+  installation: string | null
 }
 
 const REGION: Shape = { pattern: /^[a-z]{2}(-[a-z]+)+-\d{1,2}$/, cure: 'write a region such as us-east-1' }
 const TYPE: Shape = { pattern: /^[a-z0-9-]{1,30}\.[a-z0-9-]{1,30}$/, cure: 'write an instance type such as g5.xlarge' }
-const IMAGE: Shape = { pattern: /^ami-[0-9a-f]{8,17}$/, cure: 'write the id of a machine image with the agent in it, such as ami-0123456789abcdef0' }
+const IMAGE: Shape = { pattern: /^ami-[0-9a-f]{8,17}$|^ssm:\/[\w./-]{1,1000}$/, cure: 'write the id of a machine image with the agent in it, such as ami-0123456789abcdef0, or ssm:/name of an SSM parameter that holds one' }
 const SUBNET: Shape = { pattern: /^subnet-[0-9a-f]{8,17}$/, cure: 'write the id of a subnet, such as subnet-0123456789abcdef0' }
 const GROUP: Shape = { pattern: /^sg-[0-9a-f]{8,17}$/, cure: 'write the id of a security group, such as sg-0123456789abcdef0' }
 const ZONE: Shape = { pattern: /^[a-z]{2}(-[a-z0-9]+)+[a-z]$/, cure: 'write an availability zone such as us-east-1a' }
@@ -26,6 +28,11 @@ const HTTPS: Shape = { pattern: /^https:\/\/[^\s/@]+\/*$/, cure: 'write the http
 /** user data of an instance is limited to 16 KiB, and the script has it not for itself */
 const SCRIPT: Shape = { pattern: /^[^\u0000]{0,12000}$/, cure: 'write a script of at most 12000 characters; put what is longer into the machine image' }
 const TAGS_MAX = 40
+/** the master's role may launch and end only what carries it */
+const TAG_INSTALLATION = 'drover:installation'
+const SOURCE: Shape = { pattern: /^[\w.:@/-]{1,255}$/, cure: 'write what is mounted, such as fs-0123.efs.us-east-1.amazonaws.com:/' }
+const PATH: Shape = { pattern: /^(\/[\w.-]{1,100}){1,8}$/, cure: 'write an absolute path such as /mnt/shared' }
+const MOUNTS = { efs: 'nfs4 -o nfsvers=4.1,rsize=1048576,wsize=1048576,hard,timeo=600,retrans=2,noresvport', fsx: 'lustre -o relatime,flock' } as const
 /** an agent takes no more */
 const SLOTS_MAX = 256
 
@@ -35,7 +42,7 @@ const KEYS = [
   'type', 'region', 'instance_type', 'instance_types', 'image_id', 'subnets', 'security_groups', 'network_interface', 'availability_zones', 'market', 'spot',
   'spot_max_price', 'max_price_per_hour', 'min_instances', 'max_instances', 'max_idle_agent_period', 'max_agent_starting_period', 'max_starting_period',
   'iam_instance_profile_arn', 'instance_profile', 'ssh_key_name', 'root_volume_size', 'root_volume_throughput', 'instance_name', 'custom_tags',
-  'instance_slots', 'cpu_slots_allowed', 'startup_script', 'master_url',
+  'instance_slots', 'cpu_slots_allowed', 'startup_script', 'master_url', 'placement_group', 'efa', 'shared_files',
 ]
 /** Keys of Determined's: the agent is no container here, retries are the scale decider's, instances are found by their cluster's tag. */
 const WITHOUT = [
@@ -56,8 +63,8 @@ export function readProvider(provider: Section, pool: string, given: ProviderGiv
     policy: readPolicy(provider, pool, region),
     subnets: eitherTexts(provider, network, 'subnets', 'subnet_id', SUBNET),
     zones: readZones(provider, region),
-    settings: readSettings(provider, network, pool),
-    startupScript: provider.text('startup_script', SCRIPT, ''),
+    settings: readSettings(provider, network, pool, given.installation),
+    startupScript: readSharedFiles(provider) + provider.text('startup_script', SCRIPT, ''),
     masterUrl: readMasterUrl(provider, given.agentUrl),
   }
 }
@@ -92,6 +99,17 @@ function readRegion(provider: Section, fallback: string | null): string {
   return region
 }
 
+/** `shared_files`: lines of the start-up script that mount them; a machine without them does not come up. */
+function readSharedFiles(provider: Section): string {
+  if (!provider.has('shared_files')) return ''
+  const files = provider.section('shared_files')
+  files.onlyKeys(['type', 'source', 'path'], [])
+  const kind = files.choice('type', ['efs', 'fsx'] as const, 'efs')
+  const source = files.text('source', SOURCE, null)
+  const path = files.text('path', PATH, '/mnt/shared')
+  return `set -e\nmkdir -p ${path}\nmountpoint -q ${path} || mount -t ${MOUNTS[kind]} ${source} ${path}\nset +e\n`
+}
+
 /** `market`, or Determined's `spot`. */
 function readMarket(provider: Section): MarketPolicy {
   const spot = provider.flag('spot', false)
@@ -108,10 +126,12 @@ function readZones(provider: Section, region: string): string[] {
   return zones
 }
 
-function readSettings(provider: Section, network: Section, pool: string): LaunchSettings {
+function readSettings(provider: Section, network: Section, pool: string, installation: string | null): LaunchSettings {
   const profile = provider.oneOf('iam_instance_profile_arn', 'instance_profile')
   return {
     imageId: provider.text('image_id', IMAGE, null),
+    placementGroup: provider.text('placement_group', LINE, '') || null,
+    efa: provider.flag('efa', false),
     instanceProfile: provider.text(profile, profile === 'instance_profile' ? PROFILE : PROFILE_ARN, '') || null,
     securityGroups: eitherTexts(provider, network, 'security_groups', 'security_group_id', GROUP),
     publicIp: network.flag('public_ip', true),
@@ -119,7 +139,7 @@ function readSettings(provider: Section, network: Section, pool: string): Launch
     rootVolumeGib: provider.whole('root_volume_size', { min: 8, max: 16_384, fallback: 200 }),
     rootVolumeThroughput: provider.whole('root_volume_throughput', { min: 125, max: 1_000, fallback: 250 }),
     instanceName: provider.text('instance_name', LINE, `drover-${pool}`),
-    tags: readTags(provider),
+    tags: [...(installation === null ? [] : [{ key: TAG_INSTALLATION, value: installation }]), ...readTags(provider)],
   }
 }
 

@@ -20,6 +20,8 @@ export interface Shape {
  */
 export interface Section {
   readonly has: (name: string) => boolean
+  /** as it was parsed; undefined when absent */
+  readonly value: (name: string) => unknown
   /** The one of several names of a setting that is given, the first when none is. Two at once are a mistake. */
   readonly oneOf: (...names: [string, ...string[]]) => string
   readonly text: (name: string, shape: Shape, fallback: string | null) => string
@@ -62,6 +64,7 @@ export function readSection(path: string, given: unknown, found: Found): Section
 
   return {
     has: (name) => at(name) !== undefined,
+    value: at,
     oneOf(...names) {
       const present = names.filter((name) => at(name) !== undefined)
       if (present.length > 1) wrong(present[1] ?? '', `it says the same as ${present[0]}: write one of the two`)

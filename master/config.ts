@@ -25,7 +25,7 @@ export class ConfigError extends Error {
 
 const KEYS = [
   'listen', 'agent_listen', 'agent_url', 'state_dir', 'db', 'nats', 'security', 'checkpoint_storage', 'resource_pools', 'herd',
-  'default_compute_resource_pool', 'default_aux_resource_pool', 'cluster_name', 'web_dir', 'log',
+  'default_compute_resource_pool', 'default_aux_resource_pool', 'cluster_name', 'web_dir', 'log', 'installation',
 ]
 const LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error']
 
@@ -43,7 +43,7 @@ export function readConfig(yaml: string, env: Readonly<Record<string, string | u
   const agentUrl = urlAt(tree, 'agent_url', 'DROVER_AGENT_URL', ['https:'], `https://${hostInUrl(agentListen.host)}:${agentListen.port}`).replace(/\/+$/, '')
   const region = tree.variable('AWS_REGION') ?? tree.variable('AWS_DEFAULT_REGION') ?? null
   const natsUrls = natsUrlsAt(tree)
-  const resourcePools = readPools(tree.list('resource_pools'), { region, agentUrl, natsUrls }, found)
+  const resourcePools = readPools(tree.list('resource_pools'), { region, agentUrl, natsUrls, installation: tree.text('installation', 'DROVER_INSTALLATION', '') || null }, found)
   const config: MasterConfig = {
     listen,
     agentListen,

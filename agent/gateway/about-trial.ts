@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto'
-import { EARLY_EXITS } from '../../protocol/words/failures.ts'
 import type { NewAgentEvent } from '../../protocol/wire/events.ts'
 import { HttpError, answerJson, readBody } from './answer.ts'
 import { SMALL_BYTES_MAX, commit, objectOf, requireTrial, shown, type Call, type RouteOptions } from './call.ts'
@@ -11,6 +10,9 @@ import { METRICS_BYTES_MAX, readMetricsBody, readProgressBody } from './report-b
 const ENTRY_BYTES_MAX = 512 * 1024
 /** UTF-16 units of one part: at most three bytes each, as JSON in JSON some more. */
 const PART_LENGTH = 200_000
+/** Both mean that other hyperparameters are needed; the search acts on them. A stop of the user's own needs no more than the exit. */
+const EARLY_EXITS = ['INVALID_HP', 'INIT_INVALID_HP'] as const
+const USER_STOP = 'EXITED_REASON_USER_REQUESTED_STOP'
 const LOGS_BYTES_MAX = 4 * 1024 * 1024
 const LOG_LEVELS: Readonly<Record<string, 'WARNING' | 'ERROR'>> = { LOG_LEVEL_WARNING: 'WARNING', LOG_LEVEL_ERROR: 'ERROR', LOG_LEVEL_CRITICAL: 'ERROR' }
 
@@ -58,8 +60,10 @@ export async function earlyExit(options: RouteOptions, call: Call): Promise<void
   requireTrial(options, call)
   const { reason } = objectOf(await readBody(call.request, SMALL_BYTES_MAX))
   const found = EARLY_EXITS.find((name) => reason === `EXITED_REASON_${name}`)
-  if (found === undefined) throw new HttpError(400, `reason must be one of ${EARLY_EXITS.map((name) => `EXITED_REASON_${name}`).join(', ')}, not ${shown(reason)}`)
-  commit(options, { kind: 'early-exit', alloc: options.spec.alloc, t: options.clock.wallMs(), reason: found })
+  const [alloc, t] = [options.spec.alloc, options.clock.wallMs()]
+  if (found !== undefined) commit(options, { kind: 'early-exit', alloc, t, reason: found })
+  else if (reason === USER_STOP) commit(options, note(alloc, 'INFO', 'the run says that it stops because its user asked', t))
+  else throw new HttpError(400, `reason must be one of ${EARLY_EXITS.map((name) => `EXITED_REASON_${name}`).join(', ')}, ${USER_STOP}, not ${shown(reason)}`)
   answerJson(call.response, 200, {})
 }
 

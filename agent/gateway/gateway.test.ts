@@ -74,7 +74,8 @@ test('metrics and progress are in the outbox when they are answered, in camelCas
   expect(events()).toMatchObject([{ kind: 'metrics', alloc: 'trial-7.2', reports: [{ group: 'validation', steps: 100, values: { loss: 0.5, bad: 'NaN' } }] }])
   expect((await post('/api/v1/trials/7/metrics', '{"group":"training","metrics":{"trial_id":7,"trial_run_id":2,"steps_completed":3,"metrics":{"avg_metrics":{"x":NaN}}}}')).status).toBe(200)
   expect((await post('/api/v1/trials/7/progress', { progress: 0.25, is_raw: true })).status).toBe(200)
-  expect(events().slice(1)).toMatchObject([{ reports: [{ steps: 3, values: { x: 'NaN' } }] }, { kind: 'progress', progress: 0.25 }])
+  expect((await post('/api/v1/trials/7/early_exit', { reason: 'EXITED_REASON_INVALID_HP' })).status).toBe(200)
+  expect(events().slice(1)).toMatchObject([{ reports: [{ steps: 3, values: { x: 'NaN' } }] }, { kind: 'progress', progress: 0.25 }, { kind: 'early-exit', reason: 'INVALID_HP' }])
   expect(seen).toEqual([])
 })
 
@@ -98,6 +99,8 @@ test.each([
   ['/api/v1/checkpoints', JSON.stringify({ uuid: UUID, metadata: { a: 'x'.repeat(300_000) } }), 413, 'at most'],
   ['/api/v1/allocations/trial-7.1/ready', '{}', 404, 'trial-7.2'],
   ['/api/v1/trials/8/metrics', JSON.stringify(report({})), 404, 'runs trial 7'],
+  ['/api/v1/trials/7/early_exit', '{"reason":"EXITED_REASON_UNSPECIFIED"}', 400, 'EXITED_REASON_INVALID_HP'],
+  ['/api/v1/trials/8/early_exit', '{"reason":"EXITED_REASON_INVALID_HP"}', 404, 'trial 8'],
   ['/api/v1/trials/7/progress', '{"progress":2}', 400, 'from 0 to 1'],
   ['/api/v1/allocations/trial-7.1/signals/ack_preemption', '{}', 404, 'trial-7.2'],
 ])('%s is refused with what is wrong (case %#)', async (path, body, status, message) => {

@@ -1,4 +1,4 @@
-// Builds the binaries to plain JavaScript: dist/<name>.mjs with a source map, master and agent with chunks beside it.
+// Builds the binaries to plain JavaScript: dist/<name>.mjs with a source map and chunks beside it.
 // Run: node images/local/build.mjs [name...]
 import { existsSync, globSync } from 'node:fs'
 import { chmod, mkdir, rm } from 'node:fs/promises'
@@ -23,7 +23,7 @@ const BANNER = [
 
 /**
  * Builds the named binaries, all by default. An entry that does not exist is skipped with a printed reason.
- * Returns the programs written; each needs its chunks, dist/<name>-*.mjs. `outDir` defaults to dist/ of the repository.
+ * Returns the programs written; each needs its chunks, dist/<name>-*.mjs (the command line's: drover-cli-*.mjs). `outDir` defaults to dist/ of the repository.
  */
 export async function build({ names = ENTRIES.map(({ name }) => name), outDir = join(ROOT, 'dist'), print = console.log } = {}) {
   const unknown = names.filter((name) => !ENTRIES.some((one) => one.name === name))
@@ -65,15 +65,16 @@ const CHUNKED = {
 async function bundleOne(bundle, entry, outfile) {
   const name = basename(outfile, '.mjs')
   const outdir = dirname(outfile)
-  const chunked = name !== 'drover'
-  if (chunked) for (const old of globSync(`${name}-*-*.mjs*`, { cwd: outdir })) await rm(join(outdir, old))
+  // the command line's own name is how the others' begin
+  const prefix = name === 'drover' ? 'drover-cli' : name
+  for (const old of globSync(`${prefix}-*-*.mjs*`, { cwd: outdir })) await rm(join(outdir, old))
   await bundle({
     absWorkingDir: ROOT,
     entryPoints: [{ in: entry, out: name }],
     outdir,
     outExtension: { '.js': '.mjs' },
-    chunkNames: `${name}-[name]-[hash]`,
-    ...(chunked ? CHUNKED : {}),
+    chunkNames: `${prefix}-[name]-[hash]`,
+    ...CHUNKED,
     bundle: true,
     platform: 'node',
     target: 'node24',

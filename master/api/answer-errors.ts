@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { FastifyError, FastifyInstance, FastifyReply } from 'fastify'
 import { BucketError } from '../../protocol/bucket/door.ts'
 import type { Log } from '../../protocol/kit/log.ts'
-import { ExperimentRefused } from '../store/create-experiment.ts'
+import { ExperimentRefused } from '../store/refused.ts'
 import { isTransient } from '../store/failures.ts'
 import { ApiFault, errorBody } from './errors.ts'
 

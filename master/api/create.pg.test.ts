@@ -49,6 +49,21 @@ describe.skipIf(!ADMIN_URL)('POST /api/v1/experiments', () => {
     for (const { path } of details) expect(message).toContain(path)
   })
 
+  test('a storage that no agent can write to is refused by its field; every searcher is taken', async () => {
+    const refused = await create({ config: `${YAML}checkpoint_storage: {type: gcs, bucket: b}\n` })
+    expect([refused.statusCode, refused.json().details]).toEqual([400, [expect.objectContaining({ path: 'checkpoint_storage.type' })]])
+    const asha = 'entrypoint: x\nsearcher: {name: adaptive_asha, metric: m, max_trials: 4, time_metric: batches, max_time: 8}\n'
+    expect((await create({ config: asha, validateOnly: true })).statusCode).toBe(200)
+  })
+
+  test('preview-hp-search: trials by length, mistakes by path', async () => {
+    const preview = (config: object) => rig.app.inject({ method: 'POST', url: '/api/v1/preview-hp-search', headers: { authorization: `Bearer ${rig.user}` }, payload: { config, seed: 3 } })
+    const halving = { name: 'async_halving', metric: 'm', max_trials: 16, num_rungs: 2, divisor: 4, time_metric: 'batches', max_time: 8 }
+    expect((await preview({ entrypoint: 'x', searcher: halving })).json().summary.trials).toEqual([{ count: 12, unit: { name: 'batches', value: 2, maxLength: false } }, { count: 4, unit: { name: 'batches', value: 8, maxLength: false } }])
+    expect((await preview({ entrypoint: 'x', searcher: { name: 'random', metric: 'm', max_trials: 2 } })).json().summary.trials).toEqual([{ count: 2, unit: { maxLength: true } }])
+    expect((await preview({ searcher: { name: 'rondom' } })).json()).toMatchObject({ message: expect.stringContaining('searcher.name') })
+  })
+
   test('an unknown pool is named with the one that was meant', async () => {
     const response = await create({ config: `${YAML}resources: {resource_pool: gpu-bog}\n` })
     expect(response.statusCode).toBe(400)

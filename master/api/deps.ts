@@ -2,6 +2,7 @@ import type { Bucket } from '../../protocol/bucket/door.ts'
 import type { Clock } from '../../protocol/kit/clock.ts'
 import type { Log } from '../../protocol/kit/log.ts'
 import type { CheckpointStorageConfig } from '../../protocol/words/experiment-config.ts'
+import type { GraphqlDoor } from '../graphql/door.ts'
 import type { LaunchSettings } from '../cloud/door.ts'
 import type { PoolPolicy } from '../scale/pool.ts'
 import type { Commands } from '../store/commands.ts'
@@ -44,6 +45,7 @@ export interface ApiDeps {
   settings: ApiSettings
   clusterId: string
   bucket: Bucket
+  graphql: GraphqlDoor
   feed: Feed
   log: Log
   clock: Clock

@@ -3,6 +3,7 @@ import { fastify, type FastifyInstance } from 'fastify'
 import { answerErrors } from './answer-errors.ts'
 import { guardRoutes } from './auth/guard.ts'
 import { setSecurityHeaders } from './auth/headers.ts'
+import { createSessions } from './auth/sessions.ts'
 import { cleanInput } from './clean-input.ts'
 import type { ApiDeps } from './deps.ts'
 import { ApiFault } from './errors.ts'
@@ -15,10 +16,12 @@ import { downloadRoutes } from './routes/downloads.ts'
 import { eventRoutes } from './routes/events.ts'
 import { experimentRoutes } from './routes/experiments.ts'
 import { harnessRoutes } from './routes/harness.ts'
+import { graphqlRoutes } from './routes/graphql.ts'
 import { herdRoutes } from './routes/herd.ts'
 import { liveRoute } from './routes/live.ts'
 import { logRoutes } from './routes/logs.ts'
 import { masterRoutes } from './routes/master.ts'
+import { previewSearchRoute } from './routes/preview-search.ts'
 import { schemaRoutes } from './routes/schemas.ts'
 import { taskRoutes } from './routes/tasks.ts'
 import { trialRoutes } from './routes/trials.ts'
@@ -48,14 +51,16 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
   answerErrors(app, deps.log)
   await app.register(cookie)
   setSecurityHeaders(app)
-  guardRoutes(app, deps.db)
+  const sessions = createSessions(deps.db, deps.clock)
+  guardRoutes(app, deps.db, sessions)
   cleanInput(app)
-  await liveRoute(app, deps, hub, stopping.signal)
+  await liveRoute(app, deps, sessions, hub, stopping.signal)
   await authRoutes(app, deps)
   userRoutes(app, deps)
   masterRoutes(app, deps)
   schemaRoutes(app)
   createExperimentRoute(app, deps)
+  previewSearchRoute(app)
   experimentRoutes(app, deps)
   trialRoutes(app, deps)
   logRoutes(app, deps, hub, stopping.signal)
@@ -67,6 +72,7 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
   eventRoutes(app, deps, stopping.signal)
   herdRoutes(app, deps)
   whyRoutes(app, deps)
+  graphqlRoutes(app, deps)
   await uiRoutes(app, deps.settings.webDir)
   return app
 }

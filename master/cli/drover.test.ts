@@ -247,6 +247,16 @@ test('config check works without a master', async () => {
   expect(JSON.parse(bad.out)).toMatchObject({ ok: false, config: null, errors: [{ path: 'entrypoint' }, { path: 'searcher.name' }, { path: 'searcher.metric' }] })
 })
 
+test('preview-search prints the tree of a search without a master; a mistake is named', async () => {
+  await writeFile(join(dir, 'search.yaml'), 'entrypoint: x\nhyperparameters: {lr: {type: double, minval: 0, maxval: 1}}\nsearcher: {name: async_halving, metric: loss, max_trials: 16, num_rungs: 2, divisor: 4, time_metric: batches, max_time: 8}\nreproducibility: {experiment_seed: 1}\n')
+  const text = await run(['preview-search', 'search.yaml'], { DROVER_MASTER: 'http://127.0.0.1:1' })
+  expect(text.out).toContain('async_halving: 16 trials\n  12 trials until batches is 2\n  4 trials until batches is 8\n')
+  expect(JSON.parse((await run(['preview-search', 'search.yaml', '-o', 'json'])).out)).toMatchObject({ trials: 16, brackets: [[{ trials: 12, until: 2 }, { trials: 4, until: 8 }]] })
+  await writeFile(join(dir, 'broken.yaml'), 'entrypoint: x\nsearcher: {name: random, metric: loss}\n')
+  const bad = await run(['preview-search', 'broken.yaml'])
+  expect([bad.code, bad.err]).toEqual([1, expect.stringContaining('searcher.max_trials')])
+})
+
 describe('checkpoint download', () => {
   async function archive(entries: { name: string; body?: string; type?: 'file' | 'directory' | 'symlink' | 'link'; linkname?: string }[]): Promise<Buffer> {
     const tar = pack()

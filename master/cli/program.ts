@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { addDeployCommands } from '../deploy/program.ts'
 import { addCheckpointCommands } from './program-checkpoint.ts'
 import { addClusterCommands } from './program-cluster.ts'
 import { addExperimentCommands } from './program-experiment.ts'
@@ -37,6 +38,7 @@ export function createProgram(signal: AbortSignal): Command {
   addCheckpointCommands(program, run)
   addClusterCommands(program, run)
   addHerdCommands(program, run)
+  addDeployCommands(program, run)
   return program
 }
 

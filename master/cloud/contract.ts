@@ -16,7 +16,7 @@ export type Lack = 'one token, one launch' | 'ending twice'
 /** A launch of one g5.xlarge, with a token of its own. */
 export function testLaunch(place: CloudLaunch['place'], imageId: string, changes: Partial<CloudLaunch> = {}): CloudLaunch {
   const settings: LaunchSettings = {
-    imageId, instanceProfile: null, securityGroups: [], publicIp: true, keyName: null, rootVolumeGib: 100, rootVolumeThroughput: 250, instanceName: 'drover-gpu', tags: [],
+    imageId, placementGroup: null, efa: false, instanceProfile: null, securityGroups: [], publicIp: true, keyName: null, rootVolumeGib: 100, rootVolumeThroughput: 250, instanceName: 'drover-gpu', tags: [],
   }
   return { token: `test-${randomUUID()}`, pool: 'gpu', type: 'g5.xlarge', place, market: 'on-demand', spotMaxPrice: null, min: 1, max: 1, userData: '#!/bin/sh\n', settings, ...changes }
 }

@@ -3,14 +3,16 @@ import type { Clock } from '../../protocol/kit/clock.ts'
 import type { Log } from '../../protocol/kit/log.ts'
 import { createCaller } from './caller.ts'
 import { readConsole } from './console.ts'
-import { CloudError, type Cloud } from './door.ts'
+import { CloudError, type Cloud, type CloudLaunch } from './door.ts'
+import { createEfaCards } from './efa-cards.ts'
+import { createImageParameter } from './image-parameter.ts'
 import { createTypes } from './instance-types.ts'
 import { askKnown } from './known-ids.ts'
 import { allPages } from './pages.ts'
 import { createPlaces } from './places.ts'
 import { readInstances } from './read-instance.ts'
 import { createRootDevice } from './root-device.ts'
-import { runInput, TAG_CLUSTER } from './run-input.ts'
+import { runInput, TAG_CLUSTER, type LaunchFound } from './run-input.ts'
 import { askSpotPrices } from './spot-prices.ts'
 
 const DEADLINE_MS = 30_000
@@ -38,12 +40,19 @@ export function createCloud(options: CloudOptions): Cloud {
   const caller = createCaller({ region, clock, signal, deadlineMs: options.deadlineMs ?? DEADLINE_MS })
   const rootDevice = createRootDevice(client, caller)
   const deps = { client, caller, clock }
+  const imageParameter = createImageParameter({ region, caller, clock })
+  const efaCards = createEfaCards(client, caller)
+
+  async function find({ settings, type }: CloudLaunch): Promise<LaunchFound> {
+    const imageId = settings.imageId.startsWith('ssm:') ? await imageParameter(settings.imageId.slice(4)) : settings.imageId
+    return { imageId, rootDevice: await rootDevice(imageId), efaCards: settings.efa ? await efaCards(type) : 0 }
+  }
 
   return {
     types: createTypes(deps),
     places: createPlaces(deps),
     async launch(launch) {
-      const input = runInput(launch, clusterId, await rootDevice(launch.settings.imageId))
+      const input = runInput(launch, clusterId, await find(launch))
       const answer = await caller.call('RunInstances', (send) => send((sending) => client.send(new RunInstancesCommand(input), sending)))
       const made = readInstances([{ Instances: listed(answer.Instances) }]).map((instance) => ({ ...instance, launch: launch.token, pool: launch.pool }))
       log.info({ launch: launch.token, pool: launch.pool, type: launch.type, zone: launch.place.zone, market: launch.market, instances: made.map(({ id }) => id) }, 'EC2 made instances')

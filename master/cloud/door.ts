@@ -40,7 +40,12 @@ export interface CloudLaunch {
 
 /** The rest of `provider`: handed to EC2 as it stands. */
 export interface LaunchSettings {
+  /** `ami-...`, or `ssm:/name` of a parameter that holds one: read at the launch */
   imageId: string
+  /** null = none */
+  placementGroup: string | null
+  /** an Elastic Fabric Adapter on every network card that the type has */
+  efa: boolean
   /** ARN or name; null = none */
   instanceProfile: string | null
   securityGroups: readonly string[]

@@ -9,23 +9,32 @@ export const TAG_LAUNCH = 'drover:launch'
 const IOPS_FREE = 3_000
 const IOPS_PER_MB = 4
 
-/** The whole of RunInstances. `rootDevice` is the image's, e.g. `/dev/xvda`. */
-export function runInput(launch: CloudLaunch, clusterId: string, rootDevice: string): RunInstancesCommandInput {
+/** What is found out for one launch. */
+export interface LaunchFound {
+  imageId: string
+  /** of the image, e.g. `/dev/xvda` */
+  rootDevice: string
+  /** network cards that take an EFA; 0 = a plain card */
+  efaCards: number
+}
+
+/** The whole of RunInstances. */
+export function runInput(launch: CloudLaunch, clusterId: string, found: LaunchFound): RunInstancesCommandInput {
   const { settings } = launch
   const tags = tagsOf(launch, clusterId)
   return {
     ClientToken: launch.token,
-    ImageId: settings.imageId,
+    ImageId: found.imageId,
     InstanceType: launch.type as NonNullable<RunInstancesCommandInput['InstanceType']>,
     MinCount: launch.min,
     MaxCount: launch.max,
-    ...networkOf(launch),
+    ...networkOf(launch, found.efaCards),
     ...marketOf(launch),
     UserData: Buffer.from(launch.userData).toString('base64'),
     // a container is one hop further away than the host: it never reaches the metadata service
     MetadataOptions: { HttpTokens: 'required', HttpPutResponseHopLimit: 1, HttpEndpoint: 'enabled', InstanceMetadataTags: 'disabled' },
     InstanceInitiatedShutdownBehavior: 'terminate',
-    BlockDeviceMappings: [{ DeviceName: rootDevice, Ebs: rootVolume(settings) }],
+    BlockDeviceMappings: [{ DeviceName: found.rootDevice, Ebs: rootVolume(settings) }],
     TagSpecifications: [{ ResourceType: 'instance', Tags: tags }, { ResourceType: 'volume', Tags: tags }],
     ...(settings.instanceProfile === null ? {} : { IamInstanceProfile: settings.instanceProfile.startsWith('arn:') ? { Arn: settings.instanceProfile } : { Name: settings.instanceProfile } }),
     ...(settings.keyName === null ? {} : { KeyName: settings.keyName }),
@@ -39,15 +48,16 @@ function rootVolume(settings: LaunchSettings): object {
   }
 }
 
-/** A public address can be chosen only on a network interface, and that wants its subnet. */
-function networkOf({ place, settings }: CloudLaunch): Partial<RunInstancesCommandInput> {
+/** A public address can be chosen only on a network interface, and that wants its subnet; EC2 gives none to a machine of several cards. */
+function networkOf({ place, settings }: CloudLaunch, efaCards: number): Partial<RunInstancesCommandInput> {
   const groups = [...settings.securityGroups]
-  const Placement = { AvailabilityZone: place.zone }
-  if (place.subnet === null) return { Placement, ...(groups.length === 0 ? {} : { SecurityGroupIds: groups }) }
-  const card: InstanceNetworkInterfaceSpecification = {
-    DeviceIndex: 0, SubnetId: place.subnet, AssociatePublicIpAddress: settings.publicIp, DeleteOnTermination: true, ...(groups.length === 0 ? {} : { Groups: groups }),
-  }
-  return { Placement, NetworkInterfaces: [card] }
+  const Placement = { AvailabilityZone: place.zone, ...(settings.placementGroup === null ? {} : { GroupName: settings.placementGroup }) }
+  if (place.subnet === null && efaCards === 0) return { Placement, ...(groups.length === 0 ? {} : { SecurityGroupIds: groups }) }
+  const common: InstanceNetworkInterfaceSpecification = { DeleteOnTermination: true, ...(place.subnet === null ? {} : { SubnetId: place.subnet }), ...(groups.length === 0 ? {} : { Groups: groups }) }
+  const address = place.subnet !== null && efaCards <= 1 ? { AssociatePublicIpAddress: settings.publicIp } : {}
+  if (efaCards === 0) return { Placement, NetworkInterfaces: [{ DeviceIndex: 0, ...address, ...common }] }
+  const cards = Array.from({ length: efaCards }, (_, card): InstanceNetworkInterfaceSpecification => ({ NetworkCardIndex: card, DeviceIndex: card === 0 ? 0 : 1, InterfaceType: 'efa', ...(card === 0 ? address : {}), ...common }))
+  return { Placement, NetworkInterfaces: cards }
 }
 
 function marketOf({ market, spotMaxPrice }: CloudLaunch): Partial<RunInstancesCommandInput> {

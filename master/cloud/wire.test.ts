@@ -96,6 +96,36 @@ describe('RunInstances on the wire', () => {
     expect(Object.keys(call).filter((key) => /^(NetworkInterface|KeyName|InstanceMarketOptions|SubnetId)/.test(key))).toEqual([])
   })
 
+  test('a fabric adapter on every card, in a placement group; what EC2 would refuse there is left out', async () => {
+    serve()
+    const plain = stub.answer
+    stub.answer = (call, response) => {
+      const action = call.get('Action') ?? ''
+      if (action !== 'DescribeInstanceTypes') plain(call, response)
+      else giveXml(response, action, `<instanceTypeSet><item><instanceType>p5.48xlarge</instanceType><networkInfo><efaSupported>true</efaSupported><efaInfo><maximumEfaInterfaces>2</maximumEfaInterfaces></efaInfo></networkInfo></item></instanceTypeSet>`)
+    }
+    await withDoor((cloud) => cloud.launch({ ...BASE, type: 'p5.48xlarge', settings: { ...BASE.settings, efa: true, placementGroup: 'group-1', securityGroups: ['sg-1'] } }))
+    const call = ran()
+    expect(call).toMatchObject({
+      'Placement.GroupName': 'group-1',
+      'NetworkInterface.1.InterfaceType': 'efa', 'NetworkInterface.1.NetworkCardIndex': '0', 'NetworkInterface.1.DeviceIndex': '0', 'NetworkInterface.1.SecurityGroupId.1': 'sg-1',
+      'NetworkInterface.2.InterfaceType': 'efa', 'NetworkInterface.2.NetworkCardIndex': '1', 'NetworkInterface.2.DeviceIndex': '1', 'NetworkInterface.2.SubnetId': 'subnet-0a',
+    })
+    expect(Object.keys(call).filter((key) => key.includes('AssociatePublicIpAddress'))).toEqual([])
+  })
+
+  test('a type without fabric adapters is told as such', async () => {
+    serve()
+    const plain = stub.answer
+    stub.answer = (call, response) => {
+      const action = call.get('Action') ?? ''
+      if (action !== 'DescribeInstanceTypes') plain(call, response)
+      else giveXml(response, action, '<instanceTypeSet><item><instanceType>g5.xlarge</instanceType><networkInfo><efaSupported>false</efaSupported></networkInfo></item></instanceTypeSet>')
+    }
+    await expect(withDoor((cloud) => cloud.launch({ ...BASE, settings: { ...BASE.settings, efa: true } }))).rejects.toThrow('takes no EFA')
+    expect(stub.calls.map((call) => call.get('Action'))).not.toContain('RunInstances')
+  })
+
   test('the image is described once', async () => {
     serve()
     await withDoor(async (cloud) => {

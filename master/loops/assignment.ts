@@ -2,6 +2,9 @@ import { sql } from 'kysely'
 import type { AllocationSpec, Storage } from '../../protocol/wire/spec.ts'
 import type { ExperimentConfig } from '../../protocol/words/experiment-config.ts'
 import { storageOf } from '../reconcile/storage-of.ts'
+import type { PendingAllocation } from '../schedule/world.ts'
+import { pendingRows } from './schedule-load.ts'
+import type { Db } from '../store/db.ts'
 import type { Tx } from '../store/leader.ts'
 import { refreshTrialSummary } from '../store/trial-summary.ts'
 
@@ -18,7 +21,7 @@ export interface Assignment {
   storage: (master: Storage) => Storage
   /** I5: the newest committed checkpoint, highest steps first, then the later attempt and ordinal */
   restore: AllocationSpec['restore']
-  /** newer than that, or alone: one that lies in the user's own storage and was never verified */
+  /** the newest that lies in the user's own storage and was never verified */
   latest: { uuid: string; steps: number } | null
 }
 
@@ -41,20 +44,42 @@ interface Row {
   latest: Assignment['latest']
 }
 
-/** Locks the allocations; one that waits no longer, or whose experiment is not active any more, is absent. */
-export async function loadAssignments(tx: Tx, ids: readonly string[]): Promise<Map<string, Assignment>> {
-  const { rows } = await sql<Row>`
-    SELECT a.id, a.pool, a.epoch, a.task_id AS "taskId", e.id AS "experimentId", e.slug, e.config, e.context_digest AS "contextDigest", e.owner_id AS "ownerId", u.username AS "ownerName",
-      tr.id AS "trialId", tr.hparams, tr.seed, u.agent_user AS "agentUser", CASE WHEN c.kind = 'cluster' THEN c.found END AS restore, CASE WHEN c.kind = 'own' THEN c.found END AS latest
-    FROM allocations a JOIN tasks t ON t.id = a.task_id JOIN trials tr ON tr.task_id = t.id JOIN experiments e ON e.id = tr.experiment_id JOIN users u ON u.id = e.owner_id
-    LEFT JOIN LATERAL (
-      SELECT c.kind, CASE WHEN c.kind = 'own' THEN jsonb_build_object('uuid', c.uuid, 'steps', c.steps)
-        ELSE jsonb_build_object('uuid', c.uuid, 'prefix', c.prefix, 'steps', c.steps, 'ordinal', c.ordinal, 'manifest', c.manifest_digest) END AS found
-      FROM checkpoints c WHERE a.epoch > 1 AND c.trial_id = tr.id AND c.state = 'COMPLETED' AND (c.kind = 'own' OR c.manifest_digest IS NOT NULL)
-      ORDER BY c.steps DESC, c.epoch DESC, c.ordinal DESC LIMIT 1
-    ) c ON true
-    WHERE a.id = ANY(${[...ids]}::text[]) AND a.state = 'PENDING' AND e.state = 'ACTIVE' AND tr.state = 'ACTIVE' ORDER BY a.id FOR UPDATE OF a`.execute(tx)
+/** What a spec is made of, of an allocation `a`; joins nothing where it waits no longer or its experiment is not active any more. */
+const facts = sql`a.id, a.pool, a.epoch, a.task_id AS "taskId", e.id AS "experimentId", e.slug, e.config, e.context_digest AS "contextDigest", e.owner_id AS "ownerId", u.username AS "ownerName",
+  tr.id AS "trialId", tr.hparams, tr.seed, u.agent_user AS "agentUser", coalesce(c.restore, w.restore) AS restore, o.latest`
+const joins = sql`JOIN trials tr ON tr.task_id = a.task_id AND tr.state = 'ACTIVE' JOIN experiments e ON e.id = tr.experiment_id AND e.state = 'ACTIVE' JOIN users u ON u.id = e.owner_id
+  LEFT JOIN LATERAL (
+    SELECT jsonb_build_object('uuid', c.uuid, 'prefix', c.prefix, 'steps', c.steps, 'ordinal', c.ordinal, 'manifest', c.manifest_digest) AS restore
+    FROM checkpoints c WHERE a.epoch > 1 AND c.trial_id = tr.id AND c.state = 'COMPLETED' AND c.manifest_digest IS NOT NULL
+    ORDER BY c.steps DESC, c.epoch DESC, c.ordinal DESC LIMIT 1
+  ) c ON true
+  LEFT JOIN LATERAL (
+    SELECT jsonb_build_object('uuid', c.uuid, 'prefix', c.prefix, 'steps', c.steps, 'ordinal', c.ordinal, 'manifest', c.manifest_digest) AS restore
+    FROM checkpoints c WHERE c.uuid = e.source_checkpoint AND c.state = 'COMPLETED' AND c.manifest_digest IS NOT NULL
+  ) w ON true
+  LEFT JOIN LATERAL (
+    SELECT jsonb_build_object('uuid', c.uuid, 'steps', c.steps) AS latest FROM checkpoints c
+    WHERE a.epoch > 1 AND c.trial_id = tr.id AND c.state = 'COMPLETED' AND c.kind = 'own' ORDER BY c.steps DESC, c.epoch DESC, c.ordinal DESC LIMIT 1
+  ) o ON true`
+
+/** One that waits no longer, or whose experiment is not active any more, is absent. Nothing is locked: the placement looks again. */
+export async function loadAssignments(db: Db | Tx, ids: readonly string[]): Promise<Map<string, Assignment>> {
+  if (ids.length === 0) return new Map()
+  const { rows } = await sql<Row>`SELECT ${facts} FROM allocations a ${joins} WHERE a.id = ANY(${[...ids]}::text[]) AND a.state = 'PENDING'`.execute(db)
   return new Map(rows.map((row) => [row.id, toAssignment(row)]))
+}
+
+/** What waits, in order; of the first `ahead` also what their specs are made of, which are the most likely to be placed. */
+export async function loadPendingAhead(db: Db | Tx, ahead: number): Promise<{ pending: PendingAllocation[]; assignments: Map<string, Assignment> }> {
+  const { rows } = await sql<Omit<PendingAllocation, 'pool'> & { waits_in: string } & { [column in keyof Row]: Row[column] | null }>`
+    SELECT p.allocation, p.slots, p.priority, p."order", p.pool AS waits_in, f.* FROM (
+      SELECT w.*, row_number() OVER (ORDER BY w.priority, w."order", w.allocation) AS place FROM (${pendingRows}) w
+    ) p LEFT JOIN LATERAL (SELECT ${facts} FROM allocations a ${joins} WHERE p.place <= ${ahead} AND a.id = p.allocation) f ON true
+    ORDER BY p.place`.execute(db)
+  return {
+    pending: rows.map(({ allocation, waits_in: pool, slots, priority, order }) => ({ allocation, pool, slots, priority, order })),
+    assignments: new Map(rows.flatMap((row) => (row.id === null ? [] : [[row.id, toAssignment(row as Row)]]))),
+  }
 }
 
 function toAssignment(row: Row): Assignment {

@@ -41,7 +41,7 @@ export function provider(over: Partial<ProviderConfig['policy']> = {}): Provider
       maxStartingMs: 720_000, maxIdleMs: 300_000, instanceSlots: null, cpuSlotsAllowed: false, ...over,
     },
     subnets: [], zones: [], startupScript: 'echo hello', masterUrl: 'https://master:8443',
-    settings: { imageId: IMAGE, instanceProfile: null, securityGroups: [], publicIp: false, keyName: null, rootVolumeGib: 200, rootVolumeThroughput: 250, instanceName: 'drover', tags: [] },
+    settings: { imageId: IMAGE, placementGroup: null, efa: false, instanceProfile: null, securityGroups: [], publicIp: false, keyName: null, rootVolumeGib: 200, rootVolumeThroughput: 250, instanceName: 'drover', tags: [] },
   }
 }
 

@@ -2,10 +2,12 @@ import { isDeepStrictEqual } from 'node:util'
 import { sql } from 'kysely'
 import { canMoveExperiment } from '../../protocol/words/states.ts'
 import { decideTrial } from '../reconcile/lifecycle.ts'
-import { experimentEnd } from '../reconcile/next-step.ts'
+import { experimentEnd, isStopping } from '../reconcile/next-step.ts'
 import type { LifecycleDecision, NextStep, TrialEnd, TrialFacts } from '../reconcile/world.ts'
 import { createAllocation, sealAllocation, setWant } from '../store/allocations.ts'
 import { addEvents, type NewEvent } from '../store/events.ts'
+import { makeTrials } from '../store/make-trials.ts'
+import { advanceSearch } from '../store/searches.ts'
 import { assertLeader, type Tx } from '../store/leader.ts'
 import type { LoopDeps } from './deps.ts'
 import { loadLifecycle } from './lifecycle-load.ts'
@@ -86,12 +88,25 @@ async function endTrial(tx: Tx, facts: TrialFacts, state: TrialEnd, reason: stri
   if (result.numUpdatedRows === 0n) throw new Error(`trial ${facts.trialId} has ended already`)
   await tx.updateTable('tasks').set({ ended_at: sql<Date>`now()` }).where('id', '=', facts.taskId).execute()
   events.push({ ...about(facts), kind: 'trial-state', text: `trial ${facts.trialId} is ${state}${reason ? `: ${reason}` : ''}`, data: { to: state } })
-  await endExperiment(tx, facts, reason, events)
+  const searched = isStopping(facts.experimentState) ? null : await goOnSearching(tx, facts, state, events)
+  if (searched !== 'goes on') await endExperiment(tx, facts, reason, searched, events)
 }
 
-async function endExperiment(tx: Tx, facts: TrialFacts, reason: string, events: NewEvent[]): Promise<void> {
-  const trials = await tx.selectFrom('trials').select('state').where('experiment_id', '=', facts.experimentId).execute()
-  const end = experimentEnd(facts.experimentState, trials.map((trial) => trial.state))
+/** The search hears of the end, makes further trials or is over. Null where there is no search. */
+async function goOnSearching(tx: Tx, facts: TrialFacts, state: TrialEnd, events: NewEvent[]): Promise<'goes on' | { failed: boolean; reason: string } | null> {
+  const { number } = await tx.selectFrom('trials').select('number').where('id', '=', facts.trialId).executeTakeFirstOrThrow()
+  const end = state === 'COMPLETED' ? 'completed' : state === 'CANCELED' ? 'canceled' : facts.earlyExit === null ? 'errored' : 'invalid-hp'
+  const actions = await advanceSearch(tx, facts.experimentId, [{ type: 'ended', trial: number, end }])
+  if (actions === null) return null
+  for (const action of actions) if (action.type === 'note') events.push({ ...about(facts), kind: 'search-note', text: `trial ${facts.trialId}: ${action.reason}` })
+  events.push(...await makeTrials(tx, facts.experimentId, actions.filter((action) => action.type === 'create')))
+  return actions.find((action) => action.type === 'done') ?? 'goes on'
+}
+
+async function endExperiment(tx: Tx, facts: TrialFacts, ofTrial: string, searched: { failed: boolean; reason: string } | null, events: NewEvent[]): Promise<void> {
+  const reason = searched?.reason ?? ofTrial
+  const trials = await tx.selectFrom('trials').select('state').distinct().where('experiment_id', '=', facts.experimentId).execute()
+  const end = experimentEnd(facts.experimentState, trials.map((trial) => trial.state), searched)
   if (end === null) return
   // an end is reached by way of its STOPPING state, in the same moment
   const via = end === 'COMPLETED' ? 'STOPPING_COMPLETED' : end === 'ERROR' ? 'STOPPING_ERROR' : 'STOPPING_CANCELED'

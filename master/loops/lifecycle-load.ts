@@ -9,13 +9,24 @@ import type { Tx } from '../store/leader.ts'
 /** `<want>/<exit kind>` of attempts that ended free of charge and unasked */
 const FREE = WANTS.flatMap((want) => EXIT_KINDS.filter((kind) => isFreeRun(want, kind)).map((kind) => `${want}/${kind}`))
 
-type Row = Omit<TrialFacts, 'live'> & { [K in keyof LiveFacts as `live_${K}`]: LiveFacts[K] | null } & { now: number }
+type Row = Omit<TrialFacts, 'live' | 'stop'> & { stop: 'search' | 'kill' | null; stopReason: string } & { [K in keyof LiveFacts as `live_${K}`]: LiveFacts[K] | null } & { now: number }
 
-/** Facts of all trials that have not ended, or of one; and the database's time, milliseconds. */
-export async function loadLifecycle(db: Db | Tx, only: number | null): Promise<{ now: number; trials: TrialFacts[] }> {
+/**
+ * Trials that are at rest for certain, which most are at any moment: waiting or at work, with nobody asking for anything else. The facts of the
+ * others cost more to gather. Whatever `decideTrial` could act on must not be named here; `lifecycle-rest.pg.test.ts` holds the two together.
+ */
+const atRest = sql`e.state = 'ACTIVE' AND tr.stop IS NULL AND a.id IS NOT NULL AND (a.state = 'PENDING' OR (
+  a.state <> 'DRAINING' AND a.want = 'run' AND a.exit_kind IS NULL AND NOT EXISTS (
+    SELECT 1 FROM agents g JOIN allocation_members m ON m.agent_id = g.id WHERE (NOT g.enabled OR g.notice IS NOT NULL) AND m.allocation_id = a.id
+  )))`
+
+/** Facts of one trial, of all that may have a next step, or of every one that has not ended; and the database's time, milliseconds. */
+export async function loadLifecycle(db: Db | Tx, which: number | 'moving' | 'every'): Promise<{ now: number; trials: TrialFacts[] }> {
+  const chosen = which === 'every' ? sql`true` : which === 'moving' ? sql`NOT coalesce(${atRest}, false)` : sql`tr.id = ${which}::int`
   const { rows } = await sql<Row>`
     SELECT tr.id AS "trialId", tr.task_id AS "taskId", e.id AS "experimentId", e.state AS "experimentState", e.state_reason AS "experimentReason",
       tr.state AS "trialState", tr.restarts, e.max_restarts AS "maxRestarts", (e.config->>'preemption_timeout')::float8 * 1000 AS "preemptMs",
+      tr.stop, tr.stop_reason AS "stopReason", tr.early_exit AS "earlyExit",
       a.id AS live_id, a.state AS live_state, a.want AS live_want, ${millis('a.want_at')} AS "live_wantAt", ${millis('a.ended_at')} AS "live_endedAt",
       a.exit_kind AS "live_exitKind", a.exit_text AS "live_exitText", coalesce(members.drained, false) AS live_drained, members.disabled AS "live_disabledAgent",
       members.noticed AS "live_noticedAgent", coalesce(members.lost, false) AS live_lost, a.adopted AS live_adopted,
@@ -31,7 +42,7 @@ export async function loadLifecycle(db: Db | Tx, only: number | null): Promise<{
         min(g.id) FILTER (WHERE g.notice = 'spot' AND m.state NOT IN ('DRAINING', 'SEALED')) AS noticed
       FROM allocation_members m LEFT JOIN agents g ON g.id = m.agent_id WHERE m.allocation_id = a.id
     ) members ON true
-    WHERE tr.state = 'ACTIVE' AND (${only}::int IS NULL OR tr.id = ${only}::int)
+    WHERE tr.state = 'ACTIVE' AND ${chosen}
     ORDER BY tr.id`.execute(db)
   return { now: rows[0]?.now ?? 0, trials: rows.map(toFacts) }
 }
@@ -48,6 +59,7 @@ function toFacts(row: Row): TrialFacts {
   }
   return {
     trialId: row.trialId, taskId: row.taskId, experimentId: row.experimentId, experimentState: row.experimentState, experimentReason: row.experimentReason,
-    trialState: row.trialState, restarts: row.restarts, maxRestarts: row.maxRestarts, preemptMs: row.preemptMs, freeRuns: row.freeRuns, live,
+    trialState: row.trialState, restarts: row.restarts, maxRestarts: row.maxRestarts, preemptMs: row.preemptMs, freeRuns: row.freeRuns,
+    stop: row.stop === null ? null : { by: row.stop, reason: row.stopReason }, earlyExit: row.earlyExit, live,
   }
 }

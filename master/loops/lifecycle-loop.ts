@@ -15,7 +15,7 @@ export function startLifecycleLoop(deps: LoopDeps): Loop {
 export async function lifecyclePass(deps: LoopDeps): Promise<void> {
   const epoch = deps.leaderEpoch()
   if (epoch === null) return
-  const { now, trials } = await loadLifecycle(deps.db, null)
+  const { now, trials } = await loadLifecycle(deps.db, 'moving')
   const steps = trials.flatMap((facts) => {
     const decision = decideTrial(facts, now)
     return decision === null ? [] : [{ facts, decision }]

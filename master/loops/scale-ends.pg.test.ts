@@ -8,6 +8,7 @@ import { launch, openHerdRig, provider, speak, states, texts, type HerdRig } fro
 import { heartbeat, newExperiment } from './rig.ts'
 import { applyRetire, applyTerminate } from './scale-apply.ts'
 import { applyAssigns } from './schedule-apply.ts'
+import { loadAgents } from './schedule-load.ts'
 import { schedulePass } from './schedule-loop.ts'
 
 describe.skipIf(!PG_ADMIN_URL)('instances from their first word to their end', () => {
@@ -152,7 +153,7 @@ describe.skipIf(!PG_ADMIN_URL)('instances from their first word to their end', (
     await locked.promise
     const retiring = applyRetire(rig.herd, 1, retire(first))
     await blocked(1)
-    const placing = applyAssigns(rig.deps, 1, [{ kind: 'assign', allocation, members, reason: 'x' }]).then((placed) => placed.length > 0)
+    const placing = applyAssigns(rig.deps, 1, [{ kind: 'assign', allocation, members, reason: 'x' }], { agents: await loadAgents(rig.db), assignments: new Map() }).then((placed) => placed.length > 0)
     await blocked(2)
     open.resolve()
     await holder

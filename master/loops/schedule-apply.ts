@@ -1,44 +1,59 @@
+import { createHash } from 'node:crypto'
 import { sql } from 'kysely'
 import { storageUrl } from '../../protocol/bucket/url.ts'
 import { canonicalJson } from '../../protocol/words/canonical-json.ts'
 import { composeSpec } from '../reconcile/compose-spec.ts'
 import type { ScheduleDecision } from '../schedule/world.ts'
-import { raiseGenerations } from '../store/allocations.ts'
-import { putBlobs } from '../store/blobs.ts'
-import { toJsonb } from '../store/clean.ts'
-import { addEvents, type NewEvent } from '../store/events.ts'
-import { assertLeader, type Tx } from '../store/leader.ts'
+import type { NewEvent } from '../store/events.ts'
+import { assertLeader } from '../store/leader.ts'
 import { newToken } from '../store/secrets.ts'
 import { loadAssignments, replaceMetricsAfter, type Assignment } from './assignment.ts'
 import type { LoopDeps } from './deps.ts'
-import { lockPlaces, type Places } from './schedule-places.ts'
+import { place, type MemberRow, type Placement } from './place.ts'
+import type { LoadedAgent } from './schedule-load.ts'
 
 export type Assign = Extract<ScheduleDecision, { kind: 'assign' }>
 type Wait = Extract<ScheduleDecision, { kind: 'wait' }>
 
+/** What decisions were made from. */
+export interface Seen {
+  agents: readonly LoadedAgent[]
+  /** as far as they are known; what is missing is loaded */
+  assignments: ReadonlyMap<string, Assignment>
+}
+
 /**
- * Commits placements in one transaction (group commit), fenced by the leader's epoch and the rows that they saw: still
- * PENDING, agents still open, slots still free (I1). One that the world has overtaken is left out, the others stand.
- * Returns those that were committed.
+ * Commits placements together, fenced (`place`). One that the world has overtaken is left out, the others stand. Returns those that were
+ * committed.
  */
-export function applyAssigns(deps: LoopDeps, epoch: number, decisions: readonly Assign[]): Promise<Assign[]> {
-  if (decisions.length === 0) return Promise.resolve([])
-  return deps.db.transaction().execute(async (tx) => {
-    await assertLeader(tx, epoch)
-    const assignments = await loadAssignments(tx, decisions.map((decision) => decision.allocation))
-    const places = await lockPlaces(tx, decisions.flatMap((decision) => decision.members))
-    const placed = decisions.flatMap((decision) => {
-      const assignment = assignments.get(decision.allocation)
-      return assignment && places.take(decision.members, assignment.pool) ? [{ decision, assignment }] : []
-    })
-    if (placed.length === 0) return []
-    for (const { assignment } of placed) await replaceMetricsAfter(tx, assignment, assignment.restore?.steps ?? 0)
-    await addMembers(tx, deps, placed, places)
-    await sql`UPDATE allocations SET state = 'ASSIGNED', assigned_at = now(), wait_reason = '' WHERE id = ANY(${placed.map(({ decision }) => decision.allocation)}::text[])`.execute(tx)
-    await raiseGenerations(tx, [...new Set(placed.flatMap(({ decision }) => decision.members.map((member) => member.agent)))])
-    await addEvents(tx, placed.map(assignedEvent))
-    return placed.map(({ decision }) => decision)
+export async function applyAssigns(deps: LoopDeps, epoch: number, decisions: readonly Assign[], seen: Seen): Promise<Assign[]> {
+  if (decisions.length === 0) return []
+  const others = await loadAssignments(deps.db, decisions.map((decision) => decision.allocation).filter((id) => !seen.assignments.has(id)))
+  const known = new Map(seen.agents.map((agent) => [agent.id, agent]))
+  const made = decisions.flatMap((decision) => {
+    const assignment = seen.assignments.get(decision.allocation) ?? others.get(decision.allocation)
+    return assignment && decision.members.every((member) => known.has(member.agent)) ? [{ decision, assignment, placement: placementOf(deps, { decision, assignment }, known) }] : []
   })
+  const first = made.filter(({ assignment }) => assignment.allocation.epoch === 1)
+  const placed = first.length === 0 ? new Set<string>() : await place(deps.db, epoch, first.map((one) => one.placement))
+  for (const again of made.filter((one) => !first.includes(one))) if (await placeAgain(deps, epoch, again)) placed.add(again.decision.allocation)
+  return decisions.filter((decision) => placed.has(decision.allocation))
+}
+
+/** A later attempt of a trial: what its earlier ones reported above the point of resumption goes with the placement, or stays with it. */
+async function placeAgain(deps: LoopDeps, epoch: number, { assignment, placement }: { assignment: Assignment; placement: Placement }): Promise<boolean> {
+  const overtaken = new Error('overtaken')
+  try {
+    await deps.db.transaction().execute(async (tx) => {
+      await assertLeader(tx, epoch)
+      await replaceMetricsAfter(tx, assignment, (assignment.restore ?? assignment.latest)?.steps ?? 0)
+      if ((await place(tx, epoch, [placement])).size === 0) throw overtaken
+    })
+    return true
+  } catch (error) {
+    if (error !== overtaken) throw error
+    return false
+  }
 }
 
 /** Writes why each waits; rows that say so already are left alone. Returns how many changed. */
@@ -72,22 +87,21 @@ function isOwn(deps: LoopDeps, assignment: Assignment): boolean {
 }
 
 /** One row a member, its spec as a blob, its token by hash. */
-async function addMembers(tx: Tx, deps: LoopDeps, placed: readonly Placed[], places: Places): Promise<void> {
-  const rows = placed.flatMap(({ decision, assignment }) => decision.members.map((member) => {
+function placementOf(deps: LoopDeps, placed: Placed, agents: ReadonlyMap<string, LoadedAgent>): Placement {
+  const { decision, assignment } = placed
+  const members = decision.members.map((member): MemberRow => {
     const { token, hash } = newToken()
-    const spec = composeSpec({
+    const agent = agents.get(member.agent)
+    const spec = canonicalJson(composeSpec({
       allocation: assignment.allocation, experiment: assignment.experiment, trial: assignment.trial, owner: assignment.owner,
-      member: { rank: member.rank, worldSize: decision.members.length, slots: member.slots, slotKinds: places.kinds(member) },
+      member: { rank: member.rank, worldSize: decision.members.length, slots: member.slots, slotKinds: member.slots.flatMap((id) => agent?.slots.find((slot) => slot.id === id)?.kind ?? []) },
       clusterId: deps.clusterId, storage: assignment.storage(deps.storage), restore: assignment.restore, token,
       harness: { storage: isOwn(deps, assignment) ? 'own' : 'cluster', owner: { id: assignment.ownerId, name: assignment.ownerName }, latest: assignment.latest, slotsByRank: decision.members.toSorted((a, b) => a.rank - b.rank).map((one) => one.slots.length) },
-    })
-    return { member, assignment, hash, bytes: Buffer.from(canonicalJson(spec)) }
-  }))
-  const digests = await putBlobs(tx, rows.map((row) => row.bytes))
-  await tx.insertInto('tokens').values(rows.map(({ hash, member, assignment }) => ({
-    hash, kind: 'allocation' as const, user_id: assignment.ownerId, allocation_id: assignment.allocation.id, agent_id: member.agent,
-  }))).execute()
-  await tx.insertInto('allocation_members').values(rows.map(({ member, assignment }, index) => ({
-    allocation_id: assignment.allocation.id, rank: member.rank, agent_id: member.agent, slot_ids: toJsonb(member.slots), spec_digest: digests[index] ?? '', state: 'ASSIGNED' as const,
-  }))).execute()
+    }))
+    return {
+      allocation: assignment.allocation.id, epoch: assignment.allocation.epoch, restore: assignment.restore?.uuid ?? null, owner: assignment.ownerId, pool: assignment.pool, rank: member.rank,
+      agent: member.agent, inventory: agent?.inventory ?? '', slots: member.slots, digest: createHash('sha256').update(spec).digest('hex'), spec, token: hash.toString('hex'),
+    }
+  })
+  return { allocation: decision.allocation, members, event: assignedEvent(placed) }
 }

@@ -96,11 +96,11 @@ describe.skipIf(!PG_ADMIN_URL).each([['a machine of its own', false], ['an insta
     exit: (to) => exit(to, 'completed'),
     drained,
     'preempt-ack': (to) => ({ ...base, alloc: to, kind: 'preempt-ack' }),
+    'early-exit': (to) => ({ ...base, alloc: to, kind: 'early-exit', reason: 'INVALID_HP' }),
     rendezvous: (to) => ({ ...base, alloc: to, kind: 'rendezvous', address: '10.0.0.1', port: 1 }),
     'metrics-part': (to) => ({ ...base, alloc: to, kind: 'metrics-part', report: randomUUID(), part: 0, of: 1, text: JSON.stringify({ group: 'validation', steps: 99, t: at, values: { loss: 0 } }) }),
     'checkpoint-part': (to) => ({ ...base, alloc: to, kind: 'checkpoint-part', uuid: declared, list: hash(1) }),
     status: (to) => ({ ...base, alloc: to, kind: 'status', state: 'training' }),
-    'early-exit': (to) => ({ ...base, alloc: to, kind: 'early-exit', reason: 'INVALID_HP' }),
   }
   test.each(Object.entries(kinds))('event %s: of the old epoch and of the one that is not its own, without effect', async (_kind, event) => {
     const before = await everything()

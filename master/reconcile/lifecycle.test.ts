@@ -8,7 +8,7 @@ const live = (over: Partial<LiveFacts> = {}): LiveFacts => ({
 })
 const facts = (over: Partial<TrialFacts> = {}): TrialFacts => ({
   trialId: 1, taskId: 'trial-1', experimentId: 7, experimentState: 'ACTIVE', experimentReason: 'canceled by ann', trialState: 'ACTIVE',
-  restarts: 0, maxRestarts: 2, preemptMs: 60_000, freeRuns: 0, live: null, ...over,
+  restarts: 0, maxRestarts: 2, preemptMs: 60_000, freeRuns: 0, stop: null, earlyExit: null, live: null, ...over,
 })
 const ended = (over: Partial<LiveFacts>): LiveFacts => live({ state: 'DRAINING', drained: true, endedAt: 0, ...over })
 
@@ -17,6 +17,14 @@ describe('decideTrial', () => {
     ['active without allocation', facts(), { kind: 'allocate' }],
     ['paused without allocation', facts({ experimentState: 'PAUSED' }), null],
     ['canceled without allocation', facts({ experimentState: 'STOPPING_CANCELED' }), { kind: 'end', state: 'CANCELED', reason: 'canceled by ann' }],
+    ['stopped by its search while it runs: asked to save', facts({ stop: { by: 'search', reason: 'rung 1' }, live: live() }), { kind: 'want', to: 'preempt', reason: 'rung 1' }],
+    ['stopped by its search before it was assigned', facts({ stop: { by: 'search', reason: 'rung 1' }, live: live({ state: 'PENDING' }) }), { kind: 'seal', reason: 'rung 1', next: { kind: 'end', restarts: 0, state: 'COMPLETED', reason: 'rung 1' } }],
+    ['stopped by its search: saved, it does not go again', facts({ stop: { by: 'search', reason: 'rung 1' }, live: ended({ exitKind: 'preempted', want: 'preempt' }) }), { kind: 'seal', next: { kind: 'end', restarts: 0, state: 'COMPLETED', reason: 'rung 1' } }],
+    ['stopped by its search and failing on the way out: it had done all it was asked for', facts({ stop: { by: 'search', reason: 'rung 1' }, live: ended({ exitKind: 'user-error' }) }), { kind: 'seal', next: { kind: 'end', restarts: 0, state: 'COMPLETED', reason: 'rung 1' } }],
+    ['stopped by its search while paused, nothing left', facts({ experimentState: 'PAUSED', stop: { by: 'search', reason: 'rung 1' } }), { kind: 'end', state: 'COMPLETED' }],
+    ['killed alone', facts({ stop: { by: 'kill', reason: 'killed by bob' }, live: live() }), { kind: 'want', to: 'kill', reason: 'killed by bob' }],
+    ['killed alone and gone', facts({ stop: { by: 'kill', reason: 'killed by bob' }, live: ended({ exitKind: 'stopped' }) }), { kind: 'seal', next: { kind: 'end', restarts: 0, state: 'CANCELED', reason: 'killed by bob' } }],
+    ['its script refused its hyperparameters: no restart', facts({ earlyExit: 'INVALID_HP', live: ended({ exitKind: 'user-error' }) }), { kind: 'seal', next: { kind: 'end', restarts: 0, state: 'ERROR', reason: 'its script refused its hyperparameters (INVALID_HP)' } }],
     ['an ended trial', facts({ trialState: 'COMPLETED', experimentState: 'STOPPING_CANCELED' }), null],
     ['waits for the scheduler', facts({ live: live({ state: 'PENDING' }) }), null],
     ['runs', facts({ live: live() }), null],

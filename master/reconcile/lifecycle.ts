@@ -1,5 +1,5 @@
 import { holdsSlots, WANTS, type Want } from '../../protocol/words/states.ts'
-import { nextStep, isStopping } from './next-step.ts'
+import { nextStep, isStopping, stoppedState } from './next-step.ts'
 import type { LifecycleDecision, LiveFacts, TrialFacts } from './world.ts'
 
 /** Declared checkpoints may still arrive for so long after the container is gone; then the seal no longer waits. */
@@ -14,14 +14,15 @@ export function decideTrial(facts: TrialFacts, now: number): LifecycleDecision |
   const { live, trialId } = facts
   if (live === null) return withoutAllocation(facts)
   if (live.state === 'PENDING') {
-    if (facts.experimentState === 'ACTIVE') return null
-    return { kind: 'seal', trialId, allocation: live.id, abandon: false, reason: facts.experimentReason, next: nextStep(facts, null) }
+    if (facts.experimentState === 'ACTIVE' && facts.stop === null) return null
+    return { kind: 'seal', trialId, allocation: live.id, abandon: false, reason: facts.experimentState === 'ACTIVE' && facts.stop !== null ? facts.stop.reason : facts.experimentReason, next: nextStep(facts, null) }
   }
   if (live.state === 'DRAINING') return drained(facts, live, now)
   return holdsSlots(live.state) ? wish(facts, live, now) : null
 }
 
 function withoutAllocation(facts: TrialFacts): LifecycleDecision | null {
+  if (facts.stop !== null && !isStopping(facts.experimentState)) return { kind: 'end', trialId: facts.trialId, state: stoppedState(facts.stop), reason: facts.stop.reason }
   if (facts.experimentState === 'ACTIVE') return { kind: 'allocate', trialId: facts.trialId, reason: 'the experiment is active and its trial has no allocation' }
   if (isStopping(facts.experimentState)) return { kind: 'end', trialId: facts.trialId, state: 'CANCELED', reason: facts.experimentReason }
   return null
@@ -57,6 +58,7 @@ function wish(facts: TrialFacts, live: LiveFacts, now: number): LifecycleDecisio
 
 function wanted(facts: TrialFacts, live: LiveFacts, now: number): { want: Want; reason: string } {
   if (facts.experimentState === 'STOPPING_KILLED') return { want: 'kill', reason: facts.experimentReason }
+  if (facts.stop?.by === 'kill') return { want: 'kill', reason: facts.stop.reason }
   if (live.disabledAgent !== null) return { want: 'kill', reason: `agent ${live.disabledAgent} was disabled` }
   const broken = brokenGang(live)
   if (broken !== null) return broken
@@ -64,6 +66,7 @@ function wanted(facts: TrialFacts, live: LiveFacts, now: number): { want: Want; 
     return { want: 'stop', reason: `it did not save and stop within ${facts.preemptMs / 1000} s` }
   }
   if (facts.experimentState !== 'ACTIVE') return { want: 'preempt', reason: facts.experimentReason }
+  if (facts.stop !== null) return { want: 'preempt', reason: facts.stop.reason }
   if (live.noticedAgent !== null) return { want: 'preempt', reason: `EC2 will take the instance of agent ${live.noticedAgent}: save and stop, it goes again free of charge` }
   return { want: 'run', reason: '' }
 }

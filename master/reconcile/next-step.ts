@@ -11,8 +11,10 @@ export function nextStep(facts: TrialFacts, live: LiveFacts | null): NextStep {
   const text = live?.exitText || (exit ?? 'it never ran')
   const verdict = live === null ? 'requeue' : verdictOf(exit ?? 'agent-error')
   const restarts = facts.restarts + (verdict === 'restart' ? 1 : 0)
+  if (live !== null && facts.earlyExit !== null) return { kind: 'end', restarts: facts.restarts, state: 'ERROR', reason: `its script refused its hyperparameters (${facts.earlyExit})` }
   if (verdict === 'done') return { kind: 'end', restarts, state: 'COMPLETED', reason: '' }
   if (isStopping(facts.experimentState)) return { kind: 'end', restarts: facts.restarts, state: 'CANCELED', reason: facts.experimentReason }
+  if (facts.stop !== null) return { kind: 'end', restarts: facts.restarts, state: stoppedState(facts.stop), reason: facts.stop.reason }
   if (verdict === 'fail') return { kind: 'end', restarts, state: 'ERROR', reason: text }
   if (verdict === 'restart' && restarts > facts.maxRestarts) {
     return { kind: 'end', restarts: facts.restarts, state: 'ERROR', reason: `${text} (max_restarts ${facts.maxRestarts} reached)` }
@@ -22,6 +24,11 @@ export function nextStep(facts: TrialFacts, live: LiveFacts | null): NextStep {
   }
   if (facts.experimentState === 'PAUSED') return { kind: 'rest', restarts, reason: facts.experimentReason }
   return { kind: 'allocate', restarts, reason: verdict === 'restart' ? `${text}; restart ${restarts} of ${facts.maxRestarts}` : `${text}; goes again free of charge` }
+}
+
+/** A trial that its search stopped has done all it was asked for. */
+export function stoppedState(stop: { by: 'search' | 'kill' }): 'COMPLETED' | 'CANCELED' {
+  return stop.by === 'search' ? 'COMPLETED' : 'CANCELED'
 }
 
 /** Ended free of charge and unasked; of a gang the others were asked then, which makes it no asked end. */
@@ -35,11 +42,15 @@ export function isStopping(state: ExperimentState): boolean {
   return state.startsWith('STOPPING_')
 }
 
-/** The end of an experiment whose trials have all ended; null while one goes on or it has ended already. */
-export function experimentEnd(state: ExperimentState, trials: readonly TrialState[]): 'COMPLETED' | 'CANCELED' | 'ERROR' | null {
+/**
+ * The end of an experiment whose trials have all ended; null while one goes on or it has ended already. Of a search that
+ * is over (`search`) one trial that ended well is enough.
+ */
+export function experimentEnd(state: ExperimentState, trials: readonly TrialState[], search: { failed: boolean } | null = null): 'COMPLETED' | 'CANCELED' | 'ERROR' | null {
   const going = state === 'ACTIVE' || state === 'PAUSED' || isStopping(state)
   if (!going || !trials.every((trial) => trial === 'COMPLETED' || trial === 'CANCELED' || trial === 'ERROR')) return null
   if (state === 'STOPPING_CANCELED' || state === 'STOPPING_KILLED') return 'CANCELED'
+  if (search !== null && !search.failed && state !== 'STOPPING_ERROR') return 'COMPLETED'
   if (state === 'STOPPING_ERROR' || trials.includes('ERROR')) return 'ERROR'
   return trials.includes('CANCELED') ? 'CANCELED' : 'COMPLETED'
 }

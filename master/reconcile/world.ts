@@ -16,6 +16,10 @@ export interface TrialFacts {
   preemptMs: number
   /** attempts in a row that ended free of charge, unasked and without a new committed checkpoint */
   freeRuns: number
+  /** it is told to end: by its search, ended well then, or by a person */
+  stop: { by: 'search' | 'kill'; reason: string } | null
+  /** why its script gave it up for good: INVALID_HP */
+  earlyExit: string | null
   /** its allocation that is not SEALED, if any (I2) */
   live: LiveFacts | null
 }

@@ -1,7 +1,7 @@
 import type { ScheduleAgent, ScheduleDecision } from './world.ts'
 
 /** The agents as they are once the placements are made: their slots are busy, work without slots counts. */
-export function afterAssign(agents: readonly ScheduleAgent[], placed: readonly Extract<ScheduleDecision, { kind: 'assign' }>[]): ScheduleAgent[] {
+export function afterAssign<A extends ScheduleAgent>(agents: readonly A[], placed: readonly Extract<ScheduleDecision, { kind: 'assign' }>[]): A[] {
   const slots = new Map<string, Set<string>>()
   const aux = new Map<string, number>()
   for (const member of placed.flatMap((decision) => decision.members)) {

@@ -19,3 +19,11 @@ test('deep nesting is cut, not a stack overflow', () => {
   for (let i = 0; i < 5_000; i += 1) deep = [deep]
   expect(toJsonb(deep)).toContain('nested too deep')
 })
+
+test('what looks deep or harmful only within a text stays as it is', () => {
+  const hidden = { a: ']'.repeat(100), b: '[{'.repeat(100), c: String.raw`\u0000 \ud800`, d: '"\\' }
+  expect(JSON.parse(toJsonb(hidden))).toEqual(hidden)
+  let deep: unknown = ']'.repeat(200)
+  for (let depth = 0; depth < 80; depth += 1) deep = { [']'.repeat(3)]: deep }
+  expect(toJsonb(deep)).toContain('nested too deep')
+})

@@ -1,11 +1,23 @@
 import type { ExperimentConfig } from '../../protocol/words/experiment-config.ts'
 
+/** What the database made of a new experiment; all else is as it was asked for. */
+export interface MadeExperiment {
+  experimentId: number
+  /** the first of `trialIds` */
+  trialId: number
+  trialIds: number[]
+  jobId: string
+  startedAt: Date
+  /** the pool that it waits in */
+  pool: string
+}
+
 /**
  * What a person asks of an experiment. Each is one transaction that also writes its event; after the commit the
  * loops are woken. `not-found` and `conflict` come back as data: the API words them.
  */
 export interface Commands {
-  createExperiment(input: NewExperiment): Promise<{ experimentId: number; trialId: number }>
+  createExperiment(input: NewExperiment): Promise<MadeExperiment>
   /** PAUSED -> ACTIVE; already ACTIVE is fine. */
   activate(experimentId: number, by: string): Promise<CommandResult>
   /** ACTIVE -> PAUSED; a running allocation is asked to save and stop. */

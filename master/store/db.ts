@@ -5,13 +5,23 @@ import * as ec2 from './migrations/0002-ec2.ts'
 import * as loss from './migrations/0003-loss.ts'
 import * as gang from './migrations/0004-gang.ts'
 import * as harness from './migrations/0009-harness.ts'
+import * as search from './migrations/0006-search.ts'
+import * as views from './migrations/0008-views.ts'
 import { prepareStatements } from './prepared.ts'
 import type { Database } from './schema.ts'
 
 export type Db = Kysely<Database>
 
 /** Applied in this order, each once, each in a transaction. A name is never reused. */
-const MIGRATIONS: Readonly<Record<string, { up: string }>> = { '0001-init': init, '0002-ec2': ec2, '0003-loss': loss, '0004-gang': gang, '0009-harness': harness }
+const MIGRATIONS: Readonly<Record<string, { up: string }>> = {
+  '0001-init': init,
+  '0002-ec2': ec2,
+  '0003-loss': loss,
+  '0004-gang': gang,
+  '0006-search': search,
+  '0008-views': views,
+  '0009-harness': harness,
+}
 
 pg.types.setTypeParser(pg.types.builtins.INT8, Number)
 

@@ -17,7 +17,22 @@ export interface NewEvent {
   data?: Record<string, unknown>
 }
 
-const EVENTS_LOCK = 0x64726576
+export const EVENTS_LOCK = 0x64726576
+
+/** One row for each event, ready for `jsonb_to_recordset`. */
+export function eventRows(events: readonly NewEvent[], experiments: readonly (number | null)[] = []): Record<string, unknown>[] {
+  return events.map((event, index) => ({
+    kind: event.kind,
+    experiment_id: event.experimentId ?? experiments[index] ?? null,
+    trial_id: event.trialId ?? null,
+    allocation_id: event.allocationId ?? null,
+    agent_id: event.agentId ?? null,
+    instance_id: event.instanceId ?? null,
+    pool: event.pool ?? null,
+    text: cleanText(event.text).slice(0, 4096),
+    data: event.data ?? {},
+  }))
+}
 
 /**
  * Writes events; the last statement of its transaction. The advisory lock is held until the commit, so that ids grow
@@ -27,17 +42,7 @@ const EVENTS_LOCK = 0x64726576
 export async function addEvents(tx: Tx, events: readonly NewEvent[]): Promise<void> {
   if (events.length === 0) return
   const experiments = await Promise.all(events.map((event) => event.experimentId ?? soleExperiment(tx, event.allocations ?? [])))
-  const rows = events.map((event, index) => ({
-    kind: event.kind,
-    experiment_id: experiments[index] ?? null,
-    trial_id: event.trialId ?? null,
-    allocation_id: event.allocationId ?? null,
-    agent_id: event.agentId ?? null,
-    instance_id: event.instanceId ?? null,
-    pool: event.pool ?? null,
-    text: cleanText(event.text).slice(0, 4096),
-    data: event.data ?? {},
-  }))
+  const rows = eventRows(events, experiments)
   await sql`WITH locked AS MATERIALIZED (SELECT pg_advisory_xact_lock(${EVENTS_LOCK}) IS NULL AS never)
     INSERT INTO events (kind, experiment_id, trial_id, allocation_id, agent_id, instance_id, pool, text, data)
     SELECT r.kind, r.experiment_id, r.trial_id, r.allocation_id, r.agent_id, r.instance_id, r.pool, r.text, r.data

@@ -25,12 +25,17 @@ export function wishFor(db: Db, experimentId: number, wish: Wish, by: string): P
   return db.transaction().execute(async (tx) => moveExperiment(tx, experimentId, wish, by))
 }
 
-/** A single-trial experiment ends with its trial. */
+/** A single-trial experiment ends with its trial; of a search the others go on, and the search hears of the end. */
 export function killTrial(db: Db, trialId: number, by: string): Promise<CommandResult> {
   return db.transaction().execute(async (tx) => {
-    const trial = await tx.selectFrom('trials').select('experiment_id').where('id', '=', trialId).executeTakeFirst()
+    const trial = await tx.selectFrom('trials').leftJoin('searches', 'searches.experiment_id', 'trials.experiment_id').select(['trials.experiment_id', 'trials.state', 'trials.stop', 'searches.token']).where('trials.id', '=', trialId).executeTakeFirst()
     if (!trial) return { kind: 'not-found' as const }
-    return moveExperiment(tx, trial.experiment_id, WISHES.kill, by)
+    if (trial.token === null) return moveExperiment(tx, trial.experiment_id, WISHES.kill, by)
+    if (isTerminal(trial.state) || trial.stop === 'kill') return { kind: 'done' as const }
+    const reason = cleanText(`killed by ${by}`)
+    await tx.updateTable('trials').set({ stop: 'kill', stop_reason: reason }).where('id', '=', trialId).where('state', '=', 'ACTIVE').execute()
+    await addEvents(tx, [{ kind: 'trial-stopped', experimentId: trial.experiment_id, trialId, text: `trial ${trialId} was ${reason}` }])
+    return { kind: 'done' as const }
   })
 }
 

@@ -1,6 +1,3 @@
-import type { Db } from './db.ts'
-import type { Tx } from './leader.ts'
-
 /** More than this gains nothing and makes the first of a group wait. */
 const GROUP_MAX = 64
 
@@ -12,9 +9,9 @@ interface Waiting<I, O> {
 
 /**
  * Commits what arrives while a transaction is under way together in the next one: one wait for the disk, one turn of
- * the events' lock. A group that fails is carried out one by one, so that nobody fails for another's mistake.
+ * the events' lock. `work` is one transaction. A group that fails is carried out one by one, so that nobody fails for another's mistake.
  */
-export function groupCommit<I, O>(db: Db, work: (tx: Tx, inputs: readonly I[]) => Promise<readonly O[]>): (input: I) => Promise<O> {
+export function groupCommit<I, O>(work: (inputs: readonly I[]) => Promise<readonly O[]>): (input: I) => Promise<O> {
   const waiting: Waiting<I, O>[] = []
   let running = false
 
@@ -26,7 +23,7 @@ export function groupCommit<I, O>(db: Db, work: (tx: Tx, inputs: readonly I[]) =
 
   async function commit(group: readonly Waiting<I, O>[]): Promise<void> {
     try {
-      const outputs = await db.transaction().execute((tx) => work(tx, group.map((one) => one.input)))
+      const outputs = await work(group.map((one) => one.input))
       group.forEach((one, index) => settle(one, outputs[index]))
     } catch (error) {
       const [only, ...others] = group

@@ -1,8 +1,9 @@
 import type { ColumnType, Generated, JSONColumnType } from 'kysely'
 import type { ExperimentConfig } from '../../protocol/words/experiment-config.ts'
 import type { CloudFailure, InstanceState, Market, NoticeKind } from '../../protocol/words/instances.ts'
-import type { EarlyExit, ExitKind } from '../../protocol/words/failures.ts'
+import type { ExitKind } from '../../protocol/words/failures.ts'
 import type { AllocationState, CheckpointState, ExperimentState, TrialState, Want } from '../../protocol/words/states.ts'
+import type { SearchEvent, SearchState } from '../search/words.ts'
 import type { Inventory } from '../../protocol/wire/heartbeat.ts'
 
 /** Rows as Postgres gives them. bigint columns are parsed to numbers (ids stay far below 2^53). */
@@ -28,8 +29,10 @@ export interface ExperimentsTable {
   labels: Json<string[]>; state: ExperimentState; state_reason: Generated<string>; archived: Generated<boolean>; owner_id: number
   project_id: Generated<number>; parent_id: number | null; config: JSONColumnType<ExperimentConfig>; original_config: string
   context_digest: string | null; resource_pool: string; slots_per_trial: number; priority: number; max_restarts: number
-  searcher: Json<Record<string, unknown>>; progress: Generated<number>; started_at: Time; ended_at: TimeOrNull
+  searcher: Json<Record<string, unknown>>; progress: Generated<number>; started_at: Time; ended_at: TimeOrNull; max_slots: number | null; source_checkpoint: string | null
 }
+export interface SearchesTable { experiment_id: number; token: string; seq: Generated<number>; snapshot: Json<SearchState>; snapshot_seq: Generated<number>; trials: number }
+export interface SearchEventsTable { experiment_id: number; seq: number; event: Json<SearchEvent> }
 export interface TasksTable {
   id: string; kind: 'TRIAL' | 'COMMAND' | 'NOTEBOOK' | 'SHELL' | 'TENSORBOARD'; experiment_id: number | null
   epoch: Generated<number>; log_lines: Generated<number>; started_at: Time; ended_at: TimeOrNull
@@ -41,12 +44,12 @@ export interface TrialsTable {
   hparams: Json<Record<string, unknown>>; seed: number; restarts: Generated<number>; runner_state: Generated<string>
   progress: Generated<number>; steps_completed: Generated<number>; searcher_metric: number | null
   best_validation: JsonOrNull<MetricsSnapshot>; latest_validation: JsonOrNull<MetricsSnapshot>; latest_training: JsonOrNull<MetricsSnapshot>; metadata: JsonOrNull<Record<string, unknown>>
-  started_at: Time; ended_at: TimeOrNull
+  started_at: Time; ended_at: TimeOrNull; number: Generated<number>; stop: 'search' | 'kill' | null; stop_reason: Generated<string>; early_exit: string | null
 }
 export interface AllocationsTable {
   id: string; task_id: string; epoch: number; state: AllocationState; pool: string; slots: number
   want: Generated<Want>; want_reason: Generated<string>; want_at: TimeOrNull; wait_reason: Generated<string>; drained: Generated<boolean>
-  exit_kind: ExitKind | null; exit_code: number | null; exit_text: Generated<string>; exit_at: TimeOrNull; oom_killed: Generated<boolean>; early_exit: EarlyExit | null
+  exit_kind: ExitKind | null; exit_code: number | null; exit_text: Generated<string>; exit_at: TimeOrNull; oom_killed: Generated<boolean>
   created_at: Time; assigned_at: TimeOrNull; running_at: TimeOrNull; ended_at: TimeOrNull; sealed_at: TimeOrNull; adopted: Generated<boolean>
 }
 export interface AllocationMembersTable {
@@ -107,7 +110,7 @@ export interface Database {
   cluster: ClusterTable; leader: LeaderTable; users: UsersTable; tokens: TokensTable; join_tokens: JoinTokensTable; blobs: BlobsTable
   experiments: ExperimentsTable; tasks: TasksTable; trials: TrialsTable; allocations: AllocationsTable; allocation_members: AllocationMembersTable
   agents: AgentsTable; cursors: CursorsTable; dead_events: DeadEventsTable; metrics: MetricsTable; checkpoints: CheckpointsTable
-  log_chunks: LogChunksTable; events: EventsTable
+  log_chunks: LogChunksTable; events: EventsTable; searches: SearchesTable; search_events: SearchEventsTable
   checkpoint_parts: CheckpointPartsTable; metrics_parts: MetricsPartsTable; all_gathers: AllGathersTable
   launches: LaunchesTable; instances: InstancesTable; dry_marks: DryMarksTable; pools: PoolsTable; orphans: OrphansTable; alarms: AlarmsTable
 }

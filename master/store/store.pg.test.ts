@@ -138,12 +138,12 @@ describe.skipIf(!PG_ADMIN_URL)('store', () => {
 
   test('what comes while a transaction runs shares the next; one that fails fails alone, the others stand', async () => {
     const sizes: number[] = []
-    const put = groupCommit<string, string>(rig.db, async (tx, inputs) => {
+    const put = groupCommit<string, string>((inputs) => rig.db.transaction().execute(async (tx) => {
       sizes.push(inputs.length)
       await tx.insertInto('alarms').values(inputs.map((key) => ({ key, text: key }))).execute()
       if (inputs.includes('bad')) throw new Error('bad input')
       return inputs.map((key) => `${key}!`)
-    })
+    }))
     const outcomes = await Promise.allSettled(['first', 'a', 'bad', 'b'].map(put))
     expect(outcomes.map((one) => (one.status === 'fulfilled' ? one.value : String(one.reason)))).toEqual(['first!', 'a!', 'Error: bad input', 'b!'])
     expect(sizes).toEqual([1, 3, 1, 1, 1])

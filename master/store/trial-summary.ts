@@ -6,6 +6,10 @@ import type { MetricsSnapshot } from './schema.ts'
 export interface SearcherMetric {
   metric: string
   smaller_is_better: boolean
+  /** of the configuration's searcher; not every test names it */
+  name?: string
+  /** only where the search judges by reports (halving) */
+  time_metric?: string
 }
 
 /** Makes a trial's summary anew from the reports that still count. */

@@ -153,6 +153,7 @@ export class StubMaster {
       response.setHeader('set-cookie', 'auth=; Path=/; HttpOnly; Max-Age=0')
       return json(response, {})
     }
+    if (url.pathname === '/graphql') return json(response, { data: { experiments: { totalCount: this.world.experiments.length } } })
     if (this.#mend(url.pathname)) return json(response, {})
     const [, id, verb] = /^\/api\/v1\/experiments\/(\d+)\/(pause|activate|cancel|kill)$/.exec(url.pathname) ?? []
     const experiment = this.world.experiments.find((each) => each.id === Number(id))

@@ -66,6 +66,13 @@ describe.skipIf(!present)('the page in a browser', { timeout: 30_000 }, () => {
     await page.getByRole('button', { name: 'Log in' }).click()
   }
 
+  it('asks by GraphQL, on a page of its own', async () => {
+    await open('/graphql')
+    await page.getByRole('button', { name: /Execute query/ }).click()
+    await expect.poll(() => page.locator('.result-window').innerText()).toContain('"totalCount"')
+    expect(stub.received).toContain('POST /graphql')
+  })
+
   it('refuses a wrong password with a cure, then logs in and stays at the address', async () => {
     await page.goto(`${origin}/ui/cluster`)
     await page.getByLabel('User name').fill('ada')

@@ -1,5 +1,5 @@
 import Type from 'typebox'
-import { EARLY_EXITS, EXIT_KINDS } from '../words/failures.ts'
+import { EXIT_KINDS } from '../words/failures.ts'
 import { AllocationIdText, Digest, Millis, Text, Uuid } from './scalars.ts'
 
 /**
@@ -51,8 +51,6 @@ export const MetricsPartEvent = Type.Object({
 /** What the run says that it is doing, in a word for people. */
 export const StatusEvent = Type.Object({ ...base, kind: Type.Literal('status'), state: Text(256) })
 
-/** Why the run is about to end before its time; the search may act on it. */
-export const EarlyExitEvent = Type.Object({ ...base, kind: Type.Literal('early-exit'), reason: Type.Enum([...EARLY_EXITS]) })
 
 /** Share of the work done, 0 to 1. */
 export const ProgressEvent = Type.Object({ ...base, kind: Type.Literal('progress'), progress: Type.Number({ minimum: 0, maximum: 1 }) })
@@ -127,6 +125,9 @@ export const NoticeEvent = Type.Object({
 
 /** The harness saw the preemption request. */
 export const PreemptAckEvent = Type.Object({ ...base, kind: Type.Literal('preempt-ack') })
+
+/** The script gave its trial up for good: other hyperparameters are needed. */
+export const EarlyExitEvent = Type.Object({ ...base, kind: Type.Literal('early-exit'), reason: Type.Enum(['INVALID_HP', 'INIT_INVALID_HP']) })
 
 export const AgentEvent = Type.Union([
   StateEvent, NoteEvent, MetricsEvent, ProgressEvent, CheckpointDeclaredEvent, CheckpointUploadedEvent,

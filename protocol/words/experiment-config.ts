@@ -19,7 +19,7 @@ export interface ExperimentConfig {
   /** a `HyperparameterSpace` */
   hyperparameters: Record<string, unknown>
   searcher: SearcherConfig
-  resources: { slots_per_trial: number; resource_pool: string; priority: number | null; shm_size: number | null }
+  resources: { slots_per_trial: number; resource_pool: string; priority: number | null; shm_size: number | null; max_slots?: number | null }
   max_restarts: number
   checkpoint_storage: CheckpointStorageConfig | null
   bind_mounts: { host_path: string; container_path: string; read_only: boolean; propagation: string }[]

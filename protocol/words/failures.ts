@@ -15,10 +15,6 @@ export const EXIT_KINDS = [
 ] as const
 export type ExitKind = (typeof EXIT_KINDS)[number]
 
-/** What a run may say of its own end (Determined's EXITED_REASON_...); both init and later: the hyperparameters are not fit. */
-export const EARLY_EXITS = ['INVALID_HP', 'INIT_INVALID_HP', 'USER_REQUESTED_STOP'] as const
-export type EarlyExit = (typeof EARLY_EXITS)[number]
-
 /** Exit code by which a training script says "I saved, requeue me". sysexits.h EX_TEMPFAIL. */
 export const EXIT_PREEMPTED = 75
 

@@ -7,6 +7,7 @@ import { coldRows } from './cold.ts'
 import { fleetRows } from './fleet.ts'
 import { idleRows } from './idle.ts'
 import { measured, table, type Measured, type Row } from './row.ts'
+import { searchDurableRows } from './search-durable.ts'
 import { searchRows } from './search.ts'
 import { startRows } from './start.ts'
 import { uploadRows } from './upload.ts'
@@ -20,6 +21,7 @@ interface Group {
 
 const GROUPS: readonly Group[] = [
   { names: ['ASHA in memory, 100,000 trials', 'ASHA in memory, last tenth'], stack: false, run: searchRows },
+  { names: ['search durable, 50,000 trials', 'search durable, last tenth', 'search durable, state made anew'], stack: false, run: searchDurableRows },
   { names: ['checkpoint upload 256 MiB over HTTP'], stack: false, run: uploadRows },
   { names: ['E1 idle memory, agent', 'E1 idle CPU, agent', 'idle memory, master', 'idle CPU, master'], stack: true, run: idleRows },
   { names: ['cold: submit to running, less EC2, agent start and container start', 'idle limit to TerminateInstances'], stack: false, run: coldRows },

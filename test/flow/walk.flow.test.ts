@@ -53,6 +53,8 @@ describe.skipIf(missing !== null)('the walk', () => {
     expect(checkpoints.map((c) => [c.state, c.metadata.steps_completed])).toEqual([['STATE_COMPLETED', 5], ['STATE_COMPLETED', 10]])
     await layoutStands(id, checkpoints)
     expect((await onlyTrial(stack.client, id)).restarts).toBe(0)
+    const asked = await stack.client.post<{ data: unknown }>('/graphql', { query: `{experiment(id: ${id}) {state checkpoints(first: 10) {totalCount}}}` })
+    expect(asked.data).toEqual({ experiment: { state: 'COMPLETED', checkpoints: { totalCount: 2 } } })
   }, 120_000)
 
   test('the agent is killed in mid-training: same container, no line lost or doubled, no restart counted', async () => {

@@ -5,6 +5,7 @@ export interface UserCaller {
   kind: 'user'
   userId: number
   username: string
+  displayName: string | null
   admin: boolean
   /** SHA-256 of the session token */
   tokenHash: Buffer

@@ -1,23 +1,31 @@
 import '@fastify/cookie'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { findCheckpointOwner } from '../../store/queries/checkpoints.ts'
-import { findAllocationToken, findSession } from '../../store/queries/sessions.ts'
+import { findAllocationToken } from '../../store/queries/sessions.ts'
 import { hashToken } from '../../store/secrets.ts'
 import type { Db } from '../../store/db.ts'
 import { ApiFault } from '../errors.ts'
 import type { AllocationCaller, Caller, ContainerAccess, UserCaller } from './caller.ts'
 import { refuseForgery } from './same-origin.ts'
+import type { Sessions } from './sessions.ts'
 
 export const COOKIE = 'auth'
+/** logging out, and whatever is changed of a user */
+const CHANGES_SESSIONS = /^\/api\/v1\/(auth|users)(\/|$)/
 const UNAUTHENTICATED = 'not logged in, or the session has ended: log in again (drover login, or det user login)'
 
 /** Runs before the body is read: whoever may not call costs nothing. */
-export function guardRoutes(app: FastifyInstance, db: Db): void {
+export function guardRoutes(app: FastifyInstance, db: Db, sessions: Sessions): void {
   app.decorateRequest('caller', null)
+  // before the answer goes out: who has read it finds the change
+  app.addHook('onSend', async (request, _reply, payload) => {
+    if (request.method !== 'GET' && CHANGES_SESSIONS.test(request.routeOptions.url ?? '')) sessions.forget()
+    return payload
+  })
   app.addHook('onRequest', async (request) => {
     const { access = 'user', container } = request.routeOptions.config
     if (request.is404 || access === 'public') return
-    const caller = await findCaller(request, db)
+    const caller = await findCaller(request, db, sessions)
     if (caller === null) throw new ApiFault(401, UNAUTHENTICATED)
     if (caller.kind === 'allocation') await checkContainer(db, caller, container, request)
     else if (access === 'admin' && !caller.admin) throw new ApiFault(403, `user ${caller.username} is no administrator: ask one to do this`)
@@ -31,18 +39,17 @@ export function userOf(request: FastifyRequest): UserCaller {
   throw new ApiFault(403, 'a training container may not do this: use the session of a user')
 }
 
-export async function findCaller(request: FastifyRequest, db: Db): Promise<Caller | null> {
+export async function findCaller(request: FastifyRequest, db: Db, sessions: Sessions): Promise<Caller | null> {
   const bearer = bearerOf(request.headers.authorization) ?? bearerOf(request.headers['grpc-metadata-x-allocation-token'])
   const cookie = bearer === null ? request.cookies[COOKIE] : undefined
   const token = bearer ?? cookie
   if (token === undefined || token === '' || token.length > 512) return null
-  const hash = hashToken(token)
-  const session = await findSession(db, hash)
-  if (session) {
+  const known = await sessions.find(token)
+  if (known) {
     if (cookie !== undefined) refuseForgery(request)
-    return { kind: 'user', ...session, tokenHash: hash }
+    return { kind: 'user', ...known.session, tokenHash: known.hash }
   }
-  const allocation = await findAllocationToken(db, hash)
+  const allocation = await findAllocationToken(db, hashToken(token))
   return allocation ? { kind: 'allocation', ...allocation } : null
 }
 

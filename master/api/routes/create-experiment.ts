@@ -3,13 +3,13 @@ import { ApiCreateExperiment, type ApiCreatedExperiment, type ApiExperiment } fr
 import type { ConfigMistake, ExperimentConfig } from '../../../protocol/words/experiment-config.ts'
 import { nearest } from '../../../protocol/words/config/nearest.ts'
 import { parseExperimentConfig } from '../../../protocol/words/parse-experiment-config.ts'
-import { gather } from '../../store/gather.ts'
-import { findExperiment, findExperiments, type ExperimentRow } from '../../store/queries/experiments.ts'
+import { findExperiment } from '../../store/queries/experiments.ts'
+import { newRow } from '../../store/new-row.ts'
+import type { NewExperiment } from '../../store/commands.ts'
 import { userOf } from '../auth/guard.ts'
-import { cannotRun } from '../cannot-run.ts'
 import { takeContext } from '../context/take-context.ts'
 import type { ApiDeps, ApiSettings } from '../deps.ts'
-import { ApiFault, notFound } from '../errors.ts'
+import { ApiFault } from '../errors.ts'
 import { experimentShape, PROJECT } from '../shapes/experiment.ts'
 import { shownConfig } from '../shapes/storage.ts'
 
@@ -17,7 +17,6 @@ import { shownConfig } from '../shapes/storage.ts'
 const BODY_BYTES_MAX = 128 * 1024 * 1024
 
 export function createExperimentRoute(app: FastifyInstance, deps: ApiDeps): void {
-  const findMade = gather<number, ExperimentRow>((ids) => findExperiments(deps.db, ids))
   app.post<{ Body: ApiCreateExperiment }>('/api/v1/experiments', { bodyLimit: BODY_BYTES_MAX, schema: { body: ApiCreateExperiment } }, async (request): Promise<ApiCreatedExperiment> => {
     const { body } = request
     const caller = userOf(request)
@@ -28,9 +27,9 @@ export function createExperimentRoute(app: FastifyInstance, deps: ApiDeps): void
     if (parentId !== null && !await findExperiment(deps.db, parentId)) throw new ApiFault(400, `parentId: experiment ${parentId} does not exist: leave parentId out or name an experiment`)
     const shown = shownConfig(config, deps.settings.checkpointStorage)
     if (body.validateOnly) return { experiment: emptyShape(config, shown, body.config, caller), config: shown, warnings: [], drover: { trialId: null, warnings } }
-    const made = await deps.commands.createExperiment({ config, originalConfig: body.config, context, ownerId: caller.userId, projectId: PROJECT.id, parentId, activate: body.activate ?? true })
-    const row = await findMade(made.experimentId)
-    if (!row) throw notFound('experiment', made.experimentId)
+    const input: NewExperiment = { config, originalConfig: body.config, context, ownerId: caller.userId, projectId: PROJECT.id, parentId, activate: body.activate ?? true }
+    const made = await deps.commands.createExperiment(input)
+    const row = newRow({ input, made, caller })
     return { experiment: experimentShape(row, deps.settings.checkpointStorage, deps.clock.wallMs()), config: shown, warnings: [], drover: { trialId: made.trialId, warnings } }
   })
 }
@@ -44,10 +43,17 @@ function refuseUnsupported(body: ApiCreateExperiment): void {
 /** Parsed, complete with the cluster's storage, its pool known; or 400 with every mistake. */
 function readConfig(text: string, settings: ApiSettings): { config: ExperimentConfig; warnings: ConfigMistake[] } {
   const parsed = parseExperimentConfig(text, { masterStorage: { ...settings.checkpointStorage } })
-  const mistakes = parsed.ok ? [...poolMistakes(parsed.config.resources.resource_pool, settings), ...cannotRun(parsed.config)] : parsed.errors
+  const mistakes = parsed.ok ? [...poolMistakes(parsed.config.resources.resource_pool, settings), ...storageMistakes(parsed.config)] : parsed.errors
   if (parsed.ok && mistakes.length === 0) return { config: { ...parsed.config, checkpoint_storage: parsed.config.checkpoint_storage ?? settings.checkpointStorage }, warnings: parsed.warnings }
   const words = mistakes.map((mistake) => (mistake.path === '' ? mistake.message : `${mistake.path}: ${mistake.message}`))
   throw new ApiFault(400, `the experiment configuration has ${mistakes.length === 1 ? 'a mistake' : `${mistakes.length} mistakes`}:\n${words.join('\n')}`, { details: mistakes })
+}
+
+/** A storage that no agent of this cluster can write to. */
+function storageMistakes(config: ExperimentConfig): ConfigMistake[] {
+  const type = config.checkpoint_storage?.type
+  if (type !== 'gcs' && type !== 'azure') return []
+  return [{ path: 'checkpoint_storage.type', message: `is ${type}, which this cluster cannot use: write s3, shared_fs or directory, or leave checkpoint_storage out for the cluster's own` }]
 }
 
 function poolMistakes(name: string, settings: ApiSettings): ConfigMistake[] {

@@ -5,6 +5,7 @@ import { spendTicket, findSession } from '../../store/queries/sessions.ts'
 import { findUser } from '../../store/queries/users.ts'
 import { findCaller } from '../auth/guard.ts'
 import { isSameOrigin } from '../auth/same-origin.ts'
+import type { Sessions } from '../auth/sessions.ts'
 import type { ApiDeps } from '../deps.ts'
 import { ApiFault } from '../errors.ts'
 import type { ChangeHub } from '../live/change-hub.ts'
@@ -21,7 +22,7 @@ declare module 'fastify' {
 }
 
 /** ws at /api/v1/drover/live, by the cookie, a bearer token or `?ticket=`; from our own pages and from programs only. */
-export async function liveRoute(app: FastifyInstance, deps: ApiDeps, hub: ChangeHub, stopping: AbortSignal): Promise<void> {
+export async function liveRoute(app: FastifyInstance, deps: ApiDeps, sessions: Sessions, hub: ChangeHub, stopping: AbortSignal): Promise<void> {
   await app.register(websocket, { options: { maxPayload: FRAME_BYTES_MAX, perMessageDeflate: false } })
   app.decorateRequest('liveAllowed', null)
   await app.register(async (scope) => {
@@ -35,7 +36,7 @@ export async function liveRoute(app: FastifyInstance, deps: ApiDeps, hub: Change
         request.liveAllowed = async () => (await findUser(deps.db, user.userId))?.active ?? false
         return
       }
-      const caller = await findCaller(request, deps.db)
+      const caller = await findCaller(request, deps.db, sessions)
       if (caller?.kind !== 'user') throw new ApiFault(401, 'not logged in: send the session cookie, a bearer token, or ?ticket= from /api/v1/drover/ticket')
       request.liveAllowed = async () => await findSession(deps.db, caller.tokenHash) !== null
     })

@@ -9,6 +9,7 @@ import type { CommandResult, Commands, NewExperiment } from '../../store/command
 import { migrate, openDb, type Db } from '../../store/db.ts'
 import { clientHash } from '../auth/password.ts'
 import type { ApiDeps, Provider } from '../deps.ts'
+import { createGraphqlDoor } from '../../graphql/door.ts'
 import { createApi } from '../server.ts'
 import { ensureFirstUsers } from '../users-first.ts'
 import { seedExperiment } from './seed.ts'
@@ -23,7 +24,7 @@ export const PROVIDER: Provider = {
     maxStartingMs: 20 * 60_000, maxIdleMs: 10 * 60_000, instanceSlots: null, cpuSlotsAllowed: false,
   },
   subnets: ['subnet-a'],
-  settings: { imageId: 'ami-1', instanceProfile: 'drover-agent', securityGroups: ['sg-1'], publicIp: false, keyName: null, rootVolumeGib: 200, rootVolumeThroughput: 500, instanceName: 'drover-agent', tags: [{ key: 'team', value: 'vision' }] },
+  settings: { imageId: 'ami-1', placementGroup: null, efa: false, instanceProfile: 'drover-agent', securityGroups: ['sg-1'], publicIp: false, keyName: null, rootVolumeGib: 200, rootVolumeThroughput: 500, instanceName: 'drover-agent', tags: [{ key: 'team', value: 'vision' }] },
 }
 
 export interface Rig {
@@ -70,8 +71,9 @@ export async function startRig(options: { webDir?: string } = {}): Promise<Rig> 
       waiting -= 1
     },
   }
+  const graphql = createGraphqlDoor({ db, databaseUrl: url.href, log: recordLog(rig.logged) })
   const deps: ApiDeps = {
-    db, commands: recordCommands(db, rig), clusterId: 'cluster-1', bucket: bucketOf(rig.objects), clock, random: () => 0.5, log: recordLog(rig.logged), ready: () => rig.isReady.value,
+    db, graphql, commands: recordCommands(db, rig), clusterId: 'cluster-1', bucket: bucketOf(rig.objects), clock, random: () => 0.5, log: recordLog(rig.logged), ready: () => rig.isReady.value,
     settings: {
       clusterName: 'test', defaultComputePool: 'default', defaultAuxPool: 'default', pools: [{ name: 'default', description: 'the one', provider: null }, { name: 'gpu-big', description: '', provider: PROVIDER }], listen: '127.0.0.1:0', webDir: options.webDir ?? null,
       checkpointStorage: { type: 's3', bucket: 'bkt', prefix: 'p', endpoint_url: null, access_key: null, secret_key: null, save_experiment_best: 0, save_trial_best: 1, save_trial_latest: 1 },
@@ -89,6 +91,7 @@ export async function startRig(options: { webDir?: string } = {}): Promise<Rig> 
     change: () => { for (const listener of listeners) listener() },
     close: async () => {
       await app.close()
+      await graphql.close()
       await db.destroy()
       await runAsAdmin(`DROP DATABASE ${name} WITH (FORCE)`)
     },
@@ -116,7 +119,8 @@ function recordCommands(db: Db, rig: Pick<Rig, 'calls' | 'created' | 'answer'>):
   return {
     createExperiment: async (input) => {
       rig.created.push(input)
-      return seedExperiment(db, { ownerId: input.ownerId, name: input.config.name, state: input.activate ? 'ACTIVE' : 'PAUSED', allocation: input.activate ? 'PENDING' : null, config: input.config })
+      const made = await seedExperiment(db, { ownerId: input.ownerId, name: input.config.name, state: input.activate ? 'ACTIVE' : 'PAUSED', allocation: input.activate ? 'PENDING' : null, config: input.config })
+      return { experimentId: made.experimentId, trialId: made.trialId, trialIds: [made.trialId], jobId: randomUUID(), startedAt: new Date(), pool: 'default' }
     },
     activate: record('activate'), pause: record('pause'), cancel: record('cancel'), kill: record('kill'), killTrial: record('killTrial'), setArchived: record('setArchived'),
     setAgentEnabled: record('setAgentEnabled'), setSlotEnabled: record('setSlotEnabled'),

@@ -2,11 +2,11 @@ import type { AgentEvent, AgentEventKind } from '../../../protocol/wire/events.t
 import { cleanText } from '../../store/clean.ts'
 import { checkpointDeclared, checkpointFailed, checkpointUploaded } from './checkpoint.ts'
 import { checkpointPart } from './checkpoint-part.ts'
-import { endsEarly, statusTold } from './harness.ts'
+import { statusTold } from './harness.ts'
 import { metricsPart } from './metrics-part.ts'
 import type { AllocationFacts, EffectContext } from './context.ts'
 import { noticed } from './notice.ts'
-import { drained, exited, preemptAcknowledged, rendezvous, stateReached } from './progress.ts'
+import { drained, exited, gaveUp, preemptAcknowledged, rendezvous, stateReached } from './progress.ts'
 
 /** `notice` is about the agent, every other kind about one allocation. */
 type AboutAllocation = Exclude<AgentEventKind, 'notice'>
@@ -30,7 +30,7 @@ const EFFECTS: { readonly [K in AboutAllocation]: Effect<K> } = {
   'metrics-part': metricsPart,
   'checkpoint-part': checkpointPart,
   status: statusTold,
-  'early-exit': endsEarly,
+  'early-exit': gaveUp,
 }
 
 /** One event's effect. An event of a sealed or foreign allocation has none: its epoch is over (I3). */

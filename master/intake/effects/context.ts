@@ -38,6 +38,8 @@ export interface AllocationFacts {
   worldSize: number
   memberState: AllocationState
   trialId: number
+  /** the search's own number of it */
+  trialNumber: number
   experimentId: number
   slug: string
   ownStorage: CheckpointStorageConfig | null
@@ -54,7 +56,7 @@ type Row = Omit<AllocationFacts, 'notes' | 'reports' | 'progress' | 'status'>
 export async function lockAllocations(tx: Tx, agent: string, ids: readonly string[]): Promise<Map<string, AllocationFacts>> {
   if (ids.length === 0) return new Map()
   const { rows } = await sql<Row>`
-    SELECT a.id, a.task_id AS "taskId", a.epoch, a.state, m.rank, m.state AS "memberState", (SELECT count(*)::int FROM allocation_members w WHERE w.allocation_id = a.id) AS "worldSize", tr.id AS "trialId", e.id AS "experimentId", e.slug,
+    SELECT a.id, a.task_id AS "taskId", a.epoch, a.state, m.rank, m.state AS "memberState", (SELECT count(*)::int FROM allocation_members w WHERE w.allocation_id = a.id) AS "worldSize", tr.id AS "trialId", tr.number AS "trialNumber", e.id AS "experimentId", e.slug,
       nullif(e.config->'checkpoint_storage', 'null'::jsonb) AS "ownStorage", e.searcher
     FROM allocations a JOIN allocation_members m ON m.allocation_id = a.id AND m.agent_id = ${agent}
     JOIN tasks t ON t.id = a.task_id AND t.epoch = a.epoch JOIN trials tr ON tr.task_id = t.id JOIN experiments e ON e.id = tr.experiment_id

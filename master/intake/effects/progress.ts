@@ -40,3 +40,9 @@ export async function rendezvous(context: EffectContext, facts: AllocationFacts,
 export function preemptAcknowledged(context: EffectContext, facts: AllocationFacts): void {
   context.events.push({ ...aboutAllocation(context, facts), kind: 'preempt-acknowledged', text: `allocation ${facts.id} saw the request to save and stop` })
 }
+
+/** The script refuses its hyperparameters: once its container has ended the trial does not go again. */
+export async function gaveUp(context: EffectContext, facts: AllocationFacts, event: Of<'early-exit'>): Promise<void> {
+  await context.tx.updateTable('trials').set({ early_exit: event.reason }).where('id', '=', facts.trialId).where('state', '=', 'ACTIVE').execute()
+  context.events.push({ ...aboutAllocation(context, facts), kind: 'trial-early-exit', text: `the script of trial ${facts.trialId} refused its hyperparameters (${event.reason})` })
+}

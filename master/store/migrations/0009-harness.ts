@@ -12,8 +12,6 @@ CREATE TABLE checkpoint_parts (
   PRIMARY KEY (uuid, rank)
 );
 
--- What the run said of its own end; the search may act on it.
-ALTER TABLE allocations ADD COLUMN early_exit text;
 -- What a script noted of its run, an object; null = nothing
 ALTER TABLE trials ADD COLUMN metadata jsonb;
 ALTER TABLE metrics ADD COLUMN batches jsonb;

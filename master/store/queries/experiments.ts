@@ -94,7 +94,7 @@ const columns = sql`e.id, e.job_id, e.name, e.description, e.notes, e.labels, e.
   coalesce(c.count, 0)::int AS checkpoint_count, coalesce(c.bytes, 0)::bigint AS checkpoint_bytes, a.state AS allocation_state, a.wait_reason`
 
 const joins = sql`JOIN users u ON u.id = e.owner_id
-  LEFT JOIN LATERAL (SELECT array_agg(id ORDER BY id) AS ids, avg(progress) AS progress FROM trials WHERE experiment_id = e.id) t ON true
+  LEFT JOIN LATERAL (SELECT array_agg(id ORDER BY id) AS ids, sum(progress) / greatest(count(*), (SELECT s.trials FROM searches s WHERE s.experiment_id = e.id)) AS progress FROM trials WHERE experiment_id = e.id) t ON true
   LEFT JOIN LATERAL (SELECT id, searcher_metric FROM trials WHERE experiment_id = e.id AND searcher_metric IS NOT NULL
     ORDER BY searcher_metric * CASE WHEN e.config #>> '{searcher,smaller_is_better}' = 'false' THEN -1 ELSE 1 END, id LIMIT 1) best ON true
   LEFT JOIN LATERAL (SELECT count(*) AS count, sum(p.bytes) AS bytes FROM trials x JOIN checkpoints p ON p.trial_id = x.id WHERE x.experiment_id = e.id AND p.state = 'COMPLETED') c ON true

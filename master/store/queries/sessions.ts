@@ -5,6 +5,7 @@ import { hashToken, newToken } from '../secrets.ts'
 export interface SessionRow {
   userId: number
   username: string
+  displayName: string | null
   admin: boolean
 }
 
@@ -31,7 +32,7 @@ export async function closeSession(db: Db, hash: Buffer): Promise<void> {
 /** The live session of an active user; null when there is none. */
 export async function findSession(db: Db, hash: Buffer): Promise<SessionRow | null> {
   const { rows } = await sql<SessionRow>`
-    SELECT u.id AS "userId", u.username, u.admin FROM tokens t JOIN users u ON u.id = t.user_id
+    SELECT u.id AS "userId", u.username, u.display_name AS "displayName", u.admin FROM tokens t JOIN users u ON u.id = t.user_id
     WHERE t.hash = ${hash} AND t.kind = 'session' AND t.expires_at > now() AND u.active`.execute(db)
   return rows[0] ?? null
 }
@@ -59,6 +60,6 @@ export async function openTicket(db: Db, userId: number, seconds: number): Promi
 export async function spendTicket(db: Db, ticket: string): Promise<SessionRow | null> {
   const { rows } = await sql<SessionRow>`
     WITH spent AS (DELETE FROM tokens WHERE hash = ${hashToken(TICKET_PREFIX + ticket)} RETURNING user_id, expires_at)
-    SELECT u.id AS "userId", u.username, u.admin FROM spent s JOIN users u ON u.id = s.user_id WHERE s.expires_at > now() AND u.active`.execute(db)
+    SELECT u.id AS "userId", u.username, u.display_name AS "displayName", u.admin FROM spent s JOIN users u ON u.id = s.user_id WHERE s.expires_at > now() AND u.active`.execute(db)
   return rows[0] ?? null
 }

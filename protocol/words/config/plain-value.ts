@@ -2,9 +2,8 @@ import { isAlias, isMap, isScalar, isSeq } from 'yaml'
 import type { Alias, Document, Pair, YAMLMap } from 'yaml'
 import { addError, at, quote, under } from './findings.ts'
 import type { Findings } from './findings.ts'
-import { DEPTH_MAX } from './scan-text.ts'
+import { DEPTH_MAX, VALUES_MAX } from './scan-text.ts'
 
-const VALUES_MAX = 10_000
 const FORBIDDEN = new Set(['__proto__', 'constructor', 'prototype'])
 const TAGS = new Set(['str', 'int', 'float', 'bool', 'null', 'map', 'seq'].map((name) => `tag:yaml.org,2002:${name}`))
 

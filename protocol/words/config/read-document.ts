@@ -3,13 +3,16 @@ import type { YAMLError } from 'yaml'
 import { addError } from './findings.ts'
 import type { Findings } from './findings.ts'
 import { plainValue } from './plain-value.ts'
-import { scanText } from './scan-text.ts'
+import { readJson } from './read-json.ts'
+import { scanBytes, scanText } from './scan-text.ts'
 
 /**
  * YAML 1.2 or JSON -> plain value. Limits: 256 KiB, 100 aliases, depth 32, 40 000 tokens, 10 000 values, unique keys, no custom
  * tags. Undefined when the text could not be parsed; errors say why. Never throws.
  */
 export function readDocument(text: string, found: Findings): unknown {
+  const plain = scanBytes(text) === null ? readJson(text) : undefined
+  if (plain !== undefined) return plain
   const refusal = scanText(text)
   if (refusal !== null) {
     addError(found, '', refusal)

@@ -3,6 +3,8 @@ import { CST, Lexer } from 'yaml'
 export const TEXT_MAX = 256 * 1024
 export const ALIASES_MAX = 100
 export const DEPTH_MAX = 32
+/** once aliases are resolved */
+export const VALUES_MAX = 10_000
 const TOKENS_MAX = 40_000
 
 /**
@@ -10,6 +12,11 @@ const TOKENS_MAX = 40_000
  * stream of tokens. Null when the text may be parsed, else what is wrong.
  */
 export function scanText(text: string): string | null {
+  return scanBytes(text) ?? scanTokens(text)
+}
+
+/** Length and characters alone. */
+export function scanBytes(text: string): string | null {
   const bytes = utf8Length(text)
   if (bytes > TEXT_MAX) return `the configuration has ${bytes} bytes; at most ${TEXT_MAX} (256 KiB) are allowed`
   const control = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/.exec(text)
@@ -17,7 +24,7 @@ export function scanText(text: string): string | null {
     const line = text.slice(0, control.index).split('\n').length
     return `line ${line}: found the control character U+${control[0].charCodeAt(0).toString(16).padStart(4, '0').toUpperCase()}; only tab and new line are allowed`
   }
-  return scanTokens(text)
+  return null
 }
 
 function scanTokens(text: string): string | null {

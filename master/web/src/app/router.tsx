@@ -1,4 +1,4 @@
-import { createRootRoute, createRoute, createRouter, redirect } from '@tanstack/react-router'
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirect } from '@tanstack/react-router'
 import { Cluster } from '../cluster/cluster.tsx'
 import { ExperimentPage } from '../experiment/experiment-page.tsx'
 import { EXPERIMENT_TABS, type ExperimentTab } from '../experiment/tabs.ts'
@@ -50,7 +50,13 @@ const clusterRoute = createRoute({
   component: Cluster,
 })
 
-const routeTree = rootRoute.addChildren([indexRoute, experimentsRoute, experimentRoute, trialRoute, clusterRoute])
+const graphqlRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: '/graphql',
+  component: lazyRouteComponent(() => import('../graphql/graphql-page.tsx'), 'GraphqlPage'),
+})
+
+const routeTree = rootRoute.addChildren([indexRoute, experimentsRoute, experimentRoute, trialRoute, clusterRoute, graphqlRoute])
 
 export function makeRouter() {
   return createRouter({ routeTree, basepath: '/ui', scrollRestoration: true })

@@ -35,6 +35,7 @@ function Frame({ user }: { user: User }): ReactNode {
           <Group component="nav" gap={4} wrap="nowrap" aria-label="Pages">
             <Link to="/experiments" className="nav-link">Experiments</Link>
             <Link to="/cluster" className="nav-link">Cluster</Link>
+            <Link to="/graphql" className="nav-link">Queries</Link>
           </Group>
           <Group gap="sm" ml="auto" wrap="nowrap">
             <LiveMark />
