@@ -12,6 +12,7 @@ import { setUpHerd, startHerd, type HerdSetup } from './herd.ts'
 import { MASTER } from './identity/nats-users.ts'
 import { openBus, type Bus } from './intake/bus.ts'
 import { createGraphqlDoor } from './graphql/door.ts'
+import { createRecentLog, type RecentLog } from './recent-log.ts'
 import { coalesce } from './intake/coalesce.ts'
 import { createComplaints } from './intake/complaints.ts'
 import { startPresence } from './intake/presence.ts'
@@ -22,6 +23,7 @@ import { startCanary } from './loops/canary.ts'
 import { startCheckpointsLoop } from './loops/checkpoints-loop.ts'
 import { createClockWatch } from './loops/clock-watch.ts'
 import { PrefixTaken } from './loops/claim-bucket.ts'
+import { startDeletionLoop } from './loops/deletion-loop.ts'
 import { createFeed } from './loops/feed.ts'
 import { startHealth } from './loops/health.ts'
 import { startLeadership } from './loops/leader-loop.ts'
@@ -42,10 +44,11 @@ const CLOSE_MS_MAX = 5_000
  * backwards: HTTP listeners, deciding loops and leader row, what agents were promised an answer to, NATS, buckets, Postgres.
  */
 export async function runMaster(config: MasterConfig, stop: AbortSignal, people: People): Promise<void> {
-  const log = createLog({ name: 'drover-master', level: config.logLevel })
+  const recentLog = createRecentLog()
+  const log = createLog({ name: 'drover-master', level: config.logLevel, tap: recentLog.take })
   for (const warning of config.warnings) log.warn({ warning }, 'a setting deserves a look')
   const failed = new AbortController()
-  const common = { config, log, clock: realClock, random: Math.random, signal: AbortSignal.any([stop, failed.signal]) }
+  const common = { config, log, recentLog, clock: realClock, random: Math.random, signal: AbortSignal.any([stop, failed.signal]) }
   const drain: (() => Promise<unknown>)[] = []
   try {
     await serve(common, people, drain, (error) => failed.abort(error))
@@ -63,7 +66,7 @@ export async function runMaster(config: MasterConfig, stop: AbortSignal, people:
 /** pokes and wakes of one subject, at most one in so long */
 const TELL_AGAIN_MS = 20
 
-async function serve(common: BootDeps, people: People, drain: (() => Promise<unknown>)[], fail: (error: unknown) => void): Promise<void> {
+async function serve(common: BootDeps & { recentLog: RecentLog }, people: People, drain: (() => Promise<unknown>)[], fail: (error: unknown) => void): Promise<void> {
   const { config, log, signal } = common
   const db = openDb(config.db.url, { max: POOL_MAX, applicationName: 'drover-master', onError: (error) => log.warn({ err: error }, 'a postgres connection was cut') })
   drain.push(() => db.destroy())
@@ -142,8 +145,10 @@ function startDeciders(given: Omit<LossDeps, 'leaderEpoch'> & BootDeps, herd: He
   for (const name of deciders) wakes.on(name, loops[name].wake)
   const adoption = startAdoptionLoop(deps)
   for (const name of ['loss', 'checkpoints', 'lifecycle'] as const) wakes.on(name, adoption.wake)
+  const deletion = startDeletionLoop(deps)
+  wakes.on('lifecycle', deletion.wake)
   const started = herd === null ? null : startHerd(deps, herd, wakes)
-  drain.push(() => leadership.ended.then(leadership.release), () => Promise.all([adoption.ended, started?.ended, ...deciders.map((name) => loops[name].ended)]))
+  drain.push(() => leadership.ended.then(leadership.release), () => Promise.all([adoption.ended, deletion.ended, started?.ended, ...deciders.map((name) => loops[name].ended)]))
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -26,6 +26,13 @@ describe('container', () => {
     expect(Labels).toEqual({ 'drover.cluster': 'c1', 'drover.alloc': 'trial-9.3', 'drover.epoch': '3', 'drover.trial': '9', 'drover.experiment': '7', 'drover.rank': '0', 'drover.agent': 'agent-1', 'drover.slots': 'cpu-0' })
   })
 
+  test('a command is told nothing of a trial', () => {
+    const env = environment({ alloc: 'command-x.1', taskType: 'COMMAND', experimentId: 0, trialId: 0 })
+    expect(env).toMatchObject({ DET_TASK_TYPE: 'COMMAND', DET_TASK_ID: 'command-x', DET_ALLOCATION_ID: 'command-x.1', DROVER_ALLOCATION_ID: 'command-x.1' })
+    expect(Object.keys(env).filter((name) => /TRIAL|EXPERIMENT|HPARAMS|SEED/.test(name))).toEqual([])
+    expect(environment()).toMatchObject({ DET_TASK_TYPE: 'TRIAL', DET_TRIAL_ID: '1' })
+  })
+
   test('members of a gang on one engine do not clash', () => {
     expect(options({ rank: 1, worldSize: 2, clusterId: '0123456789abcdef' }).name).toBe('drover-trial-1-1-r1.01234567')
   })

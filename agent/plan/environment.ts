@@ -7,10 +7,13 @@ import type { Wiring } from './wiring.ts'
 /** An image or a user must not reach GPUs that were not assigned: devices come by request only. */
 const STRIPPED = ['NVIDIA_VISIBLE_DEVICES', 'CUDA_VISIBLE_DEVICES']
 
+/** Nothing that a command has. */
+const OF_TRIALS = ['DET_TRIAL_ID', 'DET_EXPERIMENT_ID', 'DET_TRIAL_RUN_ID', 'DET_TRIAL_SEED', 'DET_HPARAMS', 'DET_STEPS_COMPLETED', 'DROVER_HPARAMS', 'DROVER_EXPERIMENT_ID', 'DROVER_TRIAL_ID', 'DROVER_SEED', 'DROVER_STEPS_COMPLETED']
+
 /** The script's contract (ARCHITECTURE.md): user's variables, then the master's, then these over them. Sorted `NAME=value`. */
 export function environmentOf(spec: AllocationSpec, agentId: string, wiring: Wiring): string[] {
   const variables: Record<string, string> = { ...launcherVariables(spec, wiring), ...spec.env, ...droverVariables(spec, wiring), ...determinedVariables(spec, agentId, wiring) }
-  for (const name of STRIPPED) delete variables[name]
+  for (const name of [...STRIPPED, ...(spec.taskType === undefined ? [] : OF_TRIALS)]) delete variables[name]
   if (latestOf(spec) === null) delete variables['DET_LATEST_CHECKPOINT']
   return Object.entries(variables).sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, value]) => `${name}=${value}`)
 }
@@ -64,7 +67,7 @@ function determinedVariables(spec: AllocationSpec, agentId: string, { gatewayPor
     DET_AGENT_ID: agentId,
     DET_SLOT_IDS: JSON.stringify(slotIds(spec)),
     DET_TASK_ID: id?.task ?? '',
-    DET_TASK_TYPE: 'TRIAL',
+    DET_TASK_TYPE: spec.taskType ?? 'TRIAL',
     DET_ALLOCATION_ID: spec.alloc,
     // the gateway puts the allocation's own credentials in place of any that a call brings
     DET_SESSION_TOKEN: spec.token, DET_USER_TOKEN: spec.token, DET_USER: spec.harness?.owner.name ?? spec.user.name,

@@ -36,12 +36,12 @@ export function infoFiles(spec: AllocationSpec, agentId: string, wiring: Wiring,
   const files = {
     'cluster.json': {
       master_url: `http://127.0.0.1:${wiring.gatewayPort}`, cluster_id: spec.clusterId, agent_id: agentId, slot_ids: slotIds(spec), task_id: id?.task ?? '', allocation_id: spec.alloc,
-      session_token: spec.token, task_type: 'TRIAL', master_cert_name: null, master_cert_file: null, latest_checkpoint: latestOf(spec)?.uuid ?? null,
+      session_token: spec.token, task_type: spec.taskType ?? 'TRIAL', master_cert_name: null, master_cert_file: null, latest_checkpoint: latestOf(spec)?.uuid ?? null,
     },
-    'trial.json': {
+    ...(spec.taskType !== undefined ? {} : { 'trial.json': {
       trial_id: spec.trialId, experiment_id: spec.experimentId, trial_seed: spec.seed, hparams: spec.hparams, config, steps_completed: latestOf(spec)?.steps ?? 0,
       trial_run_id: id?.epoch ?? 0, debug: config['debug'] === true, inter_node_network_interface: wiring.interface ?? null,
-    },
+    } }),
     'rendezvous.json': rendezvousOf(spec, wiring.peers),
     'resources.json': { gpu_uuids: gpus },
   }

@@ -5,6 +5,8 @@ import type { Env } from './servers.ts'
 import { say } from './session.ts'
 import { REPO } from './steps.mjs'
 
+const OWN_OPTIONS = new Set(['-y', '--write-table'])
+
 /** Forgets the reports of an earlier run. */
 export function clearReports(folder: string): void {
   rmSync(folder, { recursive: true, force: true })
@@ -14,7 +16,7 @@ export function clearReports(folder: string): void {
 /** Runs vitest's projects at once; the arguments of this process that are no option of ours go to vitest. Gives its exit code; its JSON report goes to `reports`. */
 export function runTier(projects: readonly string[], { env, signal, reports }: { env: Env; signal: AbortSignal; reports: string }): Promise<number> {
   say(`\n--- ${projects.join(' and ')}`)
-  const filter = process.argv.slice(2).filter((argument) => argument !== '-y')
+  const filter = process.argv.slice(2).filter((argument) => !OWN_OPTIONS.has(argument))
   const report = join(reports, `${projects.join('-')}.json`)
   const args = ['run', ...projects.flatMap((project) => ['--project', project]), '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...(filter.length > 0 ? ['--passWithNoTests'] : []), ...filter]
   const child = spawn(process.execPath, [join(REPO, 'node_modules/vitest/vitest.mjs'), ...args], { env, cwd: REPO, stdio: ['ignore', 'inherit', 'inherit'] })

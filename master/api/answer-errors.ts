@@ -4,6 +4,7 @@ import { BucketError } from '../../protocol/bucket/door.ts'
 import type { Log } from '../../protocol/kit/log.ts'
 import { ExperimentRefused } from '../store/refused.ts'
 import { isTransient } from '../store/failures.ts'
+import { UUID_PATTERN } from '../../protocol/wire/scalars.ts'
 import { ApiFault, errorBody } from './errors.ts'
 
 /** Every error becomes Determined's body; what nobody expected becomes 500 with an id that stands in the log, and nothing else. */
@@ -58,6 +59,7 @@ function validationMessage(error: FastifyError): string {
     const path = mistake.instancePath.replace(/^\//, '').replaceAll('/', '.')
     const missing = mistake.keyword === 'required' && typeof mistake.params['missingProperty'] === 'string' ? mistake.params['missingProperty'] : null
     if (missing) return `${where}${path ? `${path}.` : ''}${missing} is missing: it is required`
+    if (mistake.keyword === 'pattern' && mistake.params['pattern'] === UUID_PATTERN) return `${where}${path || 'value'} is no UUID: copy it whole from a list`
     return `${where}${path || 'value'} ${mistake.message ?? 'is wrong'}`
   })
   return words.join('; ')

@@ -1,6 +1,13 @@
 import type { FastifyInstance } from 'fastify'
 import { ApiFault } from './errors.ts'
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** the whole body is a document of the user's: its keys stay as they are */
+    ownKeys?: boolean
+  }
+}
+
 const DEPTH_MAX = 64
 
 /**
@@ -12,7 +19,7 @@ export function cleanInput(app: FastifyInstance): void {
     const where = findNul(request.params, 'path') ?? findNul(request.query, 'query') ?? findNul(request.body, '')
     if (where !== null) return done(new ApiFault(400, `${where} contains the NUL character (\\u0000): remove it`))
     if (request.body === undefined || request.body === null) request.body = {}
-    if (isPlain(request.body)) request.body = toCamelKeys(request.body)
+    if (isPlain(request.body) && !request.routeOptions.config.ownKeys) request.body = toCamelKeys(request.body)
     if (isPlain(request.query)) request.query = toCamelKeys(request.query)
     done()
   })
@@ -32,13 +39,21 @@ export function findNul(value: unknown, path: string, depth = 0): string | null 
   return null
 }
 
+/** Fields whose value is a message of the API itself, or a list of them: what lies in any other is the user's own. */
+const MESSAGES = new Set(['user', 'resources', 'checkpointStorage', 'updates', 'checkpoint', 'checkpoints', 'agentUserGroup'])
+
+function camelMessage(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(camelMessage)
+  return isPlain(value) ? toCamelKeys(value) : value
+}
+
 export function toCamelKeys(value: Record<string, unknown>): Record<string, unknown> {
   const entries: [string, unknown][] = []
   for (const [key, item] of Object.entries(value)) {
     if (item === null) continue
     const camel = key.includes('_') ? key.replace(/_+([a-z0-9])/g, (_match, letter: string) => letter.toUpperCase()) : key
     if (camel !== key && camel in value) continue
-    entries.push([camel, key === 'user' && isPlain(item) ? toCamelKeys(item) : item])
+    entries.push([camel, MESSAGES.has(camel) ? camelMessage(item) : item])
   }
   return Object.fromEntries(entries)
 }

@@ -4,6 +4,7 @@ import type { Log } from '../../protocol/kit/log.ts'
 import type { CheckpointStorageConfig } from '../../protocol/words/experiment-config.ts'
 import type { GraphqlDoor } from '../graphql/door.ts'
 import type { LaunchSettings } from '../cloud/door.ts'
+import type { RecentLog } from '../recent-log.ts'
 import type { PoolPolicy } from '../scale/pool.ts'
 import type { Commands } from '../store/commands.ts'
 import type { Db } from '../store/db.ts'
@@ -48,6 +49,8 @@ export interface ApiDeps {
   graphql: GraphqlDoor
   feed: Feed
   log: Log
+  /** this master's own newest records */
+  recentLog: RecentLog
   clock: Clock
   random: () => number
   /** Postgres and NATS are reached */

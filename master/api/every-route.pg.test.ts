@@ -5,7 +5,8 @@ import { seedInstance, seedLaunch } from './test-rig/seed-herd.ts'
 
 if (!ADMIN_URL) console.warn('skipped: DROVER_TEST_PG (an admin URL of Postgres) is not set')
 
-type Method = 'GET' | 'POST' | 'PATCH'
+const METHODS = ['GET', 'POST', 'PATCH', 'PUT', 'DELETE'] as const
+type Method = (typeof METHODS)[number]
 interface Route { method: Method; url: string }
 
 const OPEN = ['/info', '/health', '/api/v1/master', '/api/v1/auth/login', '/schemas/experiment.json', '/', '/det', '/det/*', '/ui', '/ui/*']
@@ -42,6 +43,7 @@ describe.skipIf(!ADMIN_URL)('every route', () => {
     expect(routes).toContainEqual({ method: 'GET', url: '/api/v1/agents/:agent/slots/:slot' })
     expect(routes).toContainEqual({ method: 'POST', url: '/api/v1/drover/pools/:name/resume' })
     expect(routes).toContainEqual({ method: 'GET', url: '/api/v1/drover/why/instances/:id' })
+    expect(routes).toContainEqual({ method: 'DELETE', url: '/api/v1/models/:model/versions/:version' })
   })
 
   test('whoever is not logged in gets 401', async () => {
@@ -102,7 +104,7 @@ function routesOf(table: string): Route[] {
     stack.length = depth
     stack.push(match[2] ?? '')
     const url = stack.join('').replace(/([^/])\*/, '$1/*')
-    for (const method of (match[3] ?? '').split(', ')) if (method === 'GET' || method === 'POST' || method === 'PATCH') routes.push({ method, url })
+    for (const method of METHODS) if ((match[3] ?? '').split(', ').includes(method)) routes.push({ method, url })
   }
   return routes
 }

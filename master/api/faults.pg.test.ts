@@ -107,11 +107,12 @@ async function startGone() {
   const { createApi } = await import('./server.ts')
   const { openDb } = await import('../store/db.ts')
   const { realClock } = await import('../../protocol/kit/clock.ts')
+  const { createRecentLog } = await import('../recent-log.ts')
   const { CONFIG } = await import('./test-rig/seed.ts')
   const db = openDb('postgres://nobody@127.0.0.1:9/none', { max: 1, applicationName: 'gone', onError: () => undefined })
   const quiet = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined, child: () => quiet }
   const app = await createApi({
-    db, commands: {} as never, clusterId: 'c', bucket: {} as never, clock: realClock, random: () => 0, log: quiet, ready: () => false, graphql: {} as never, feed: { onChange: () => () => undefined },
+    db, commands: {} as never, clusterId: 'c', bucket: {} as never, clock: realClock, random: () => 0, log: quiet, recentLog: createRecentLog(), ready: () => false, graphql: {} as never, feed: { onChange: () => () => undefined },
     settings: { clusterName: CONFIG.name, defaultComputePool: 'default', defaultAuxPool: 'default', pools: [], listen: '', webDir: null, checkpointStorage: { type: 'directory', container_path: '/b', save_experiment_best: 0, save_trial_best: 1, save_trial_latest: 1 } },
   })
   return { app, close: async () => { await app.close(); await db.destroy() } }

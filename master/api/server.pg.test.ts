@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ADMIN_URL, PASSWORD, startRig, type Rig } from './test-rig/rig.ts'
 import { seedAgent, seedAllocationToken, seedCheckpoint, seedEvent, seedExperiment, seedLines, seedMember, seedMetrics } from './test-rig/seed.ts'
 import { clientHash } from './auth/password.ts'
+import { shownAllocationId } from './shapes/task-ids.ts'
 
 if (!ADMIN_URL) console.warn('skipped: DROVER_TEST_PG (an admin URL of Postgres) is not set')
 
@@ -57,7 +58,7 @@ describe.skipIf(!ADMIN_URL)('the HTTP API', () => {
     expect((await get(`/api/v1/trials/${seeded.trialId}`)).json().trial).toMatchObject({ id: seeded.trialId, restarts: 0 })
     const { workloads } = (await get(`/api/v1/trials/${seeded.trialId}/workloads?limit=500`)).json()
     expect(workloads).toMatchObject([{ training: { totalBatches: 100, metrics: { avgMetrics: { loss: 0.5 } } } }, { validation: { metrics: { avgMetrics: { odd: 'NaN' } } } }])
-    expect((await get('/api/v1/tasks')).json().allocationIdToSummary[seeded.allocationId]).toMatchObject({ resources: [{ containerId: 'c0ffee' }] })
+    expect((await get('/api/v1/tasks')).json().allocationIdToSummary[shownAllocationId(seeded.allocationId, seeded.experimentId)]).toMatchObject({ resources: [{ containerId: 'c0ffee' }] })
     expect((await get(`/api/v1/tasks/${seeded.taskId}`)).json().task).toMatchObject({ taskType: 'TASK_TYPE_TRIAL', allocations: [{ state: 'STATE_RUNNING', isReady: true }] })
     const { agents } = (await get('/api/v1/agents')).json()
     expect(agents[0]).toMatchObject({ id: 'agent-1', resourcePools: ['default'], slotStats: { typeStats: { TYPE_CPU: { total: 2, states: { STATE_RUNNING: 1 } } } }, drover: { status: 'ok' } })
@@ -81,7 +82,7 @@ describe.skipIf(!ADMIN_URL)('the HTTP API', () => {
     expect((await post('/api/v1/agents/agent-1/disable', { drain: true })).statusCode).toBe(403)
     expect((await post('/api/v1/agents/agent-1/disable', { drain: true }, rig.admin)).json().agent.id).toBe('agent-1')
     expect((await post('/api/v1/agents/agent-1/slots/1/disable', {}, rig.admin)).statusCode).toBe(200)
-    expect(rig.calls.slice(-2)).toEqual(['setAgentEnabled agent-1 false true admin', 'setSlotEnabled agent-1 cpu-1 false admin'])
+    expect(rig.calls.slice(-2)).toEqual(['setAgentEnabled agent-1 false true admin', 'setSlotEnabled agent-1 cpu-1 {"enabled":false,"drain":false} admin'])
   })
 
   test('a container reads its own trial only, and its token dies with the allocation', async () => {

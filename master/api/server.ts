@@ -11,22 +11,32 @@ import { createChangeHub } from './live/change-hub.ts'
 import { agentRoutes } from './routes/agents.ts'
 import { authRoutes } from './routes/auth.ts'
 import { checkpointRoutes } from './routes/checkpoints.ts'
+import { changeExperimentRoutes } from './routes/change-experiment.ts'
+import { commandRoutes } from './routes/commands.ts'
 import { createExperimentRoute } from './routes/create-experiment.ts'
+import { curveRoutes } from './routes/curves.ts'
 import { downloadRoutes } from './routes/downloads.ts'
 import { eventRoutes } from './routes/events.ts'
 import { experimentRoutes } from './routes/experiments.ts'
 import { harnessRoutes } from './routes/harness.ts'
 import { graphqlRoutes } from './routes/graphql.ts'
 import { herdRoutes } from './routes/herd.ts'
+import { jobRoutes } from './routes/jobs.ts'
 import { liveRoute } from './routes/live.ts'
 import { logRoutes } from './routes/logs.ts'
+import { masterLogRoute } from './routes/master-logs.ts'
 import { masterRoutes } from './routes/master.ts'
 import { previewSearchRoute } from './routes/preview-search.ts'
+import { modelRoutes } from './routes/models.ts'
+import { modelVersionRoutes } from './routes/model-versions.ts'
+import { projectRoutes } from './routes/projects.ts'
 import { schemaRoutes } from './routes/schemas.ts'
 import { taskRoutes } from './routes/tasks.ts'
+import { templateRoutes } from './routes/templates.ts'
 import { trialRoutes } from './routes/trials.ts'
 import { uiRoutes } from './routes/ui.ts'
 import { userRoutes } from './routes/users.ts'
+import { workspaceRoutes } from './routes/workspaces.ts'
 import { whyRoutes } from './routes/why.ts'
 
 const BODY_BYTES_MAX = 1024 * 1024
@@ -58,11 +68,16 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
   await authRoutes(app, deps)
   userRoutes(app, deps)
   masterRoutes(app, deps)
+  masterLogRoute(app, deps, stopping.signal)
   schemaRoutes(app)
   createExperimentRoute(app, deps)
   previewSearchRoute(app)
   experimentRoutes(app, deps)
+  changeExperimentRoutes(app, deps)
   trialRoutes(app, deps)
+  curveRoutes(app, deps)
+  jobRoutes(app, deps)
+  commandRoutes(app, deps)
   logRoutes(app, deps, hub, stopping.signal)
   taskRoutes(app, deps)
   checkpointRoutes(app, deps)
@@ -73,6 +88,11 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
   herdRoutes(app, deps)
   whyRoutes(app, deps)
   graphqlRoutes(app, deps)
+  workspaceRoutes(app, deps)
+  projectRoutes(app, deps)
+  templateRoutes(app, deps)
+  modelRoutes(app, deps)
+  modelVersionRoutes(app, deps)
   await uiRoutes(app, deps.settings.webDir)
   return app
 }

@@ -15,6 +15,8 @@ export interface Assignment {
   allocation: { id: string; taskId: string; epoch: number }
   experiment: { id: number; slug: string; config: ExperimentConfig; contextDigest: string | null }
   trial: { id: number; hparams: Record<string, unknown>; seed: number }
+  /** absent: a trial's. A command has no experiment and no trial: their ids are 0. */
+  kind?: 'COMMAND'
   ownerId: number
   ownerName: string
   owner: { uid: number; user: string; gid: number; group: string } | null
@@ -66,7 +68,18 @@ const joins = sql`JOIN trials tr ON tr.task_id = a.task_id AND tr.state = 'ACTIV
 export async function loadAssignments(db: Db | Tx, ids: readonly string[]): Promise<Map<string, Assignment>> {
   if (ids.length === 0) return new Map()
   const { rows } = await sql<Row>`SELECT ${facts} FROM allocations a ${joins} WHERE a.id = ANY(${[...ids]}::text[]) AND a.state = 'PENDING'`.execute(db)
-  return new Map(rows.map((row) => [row.id, toAssignment(row)]))
+  const commands = ids.filter((id) => id.startsWith('command-'))
+  const others = commands.length === 0 ? [] : await loadCommandRows(db, commands)
+  return new Map([...rows.map((row): [string, Assignment] => [row.id, toAssignment(row)]), ...others.map((row): [string, Assignment] => [row.id, { ...toAssignment(row), kind: 'COMMAND' }])])
+}
+
+async function loadCommandRows(db: Db | Tx, ids: readonly string[]): Promise<Row[]> {
+  const { rows } = await sql<Row>`
+    SELECT a.id, a.pool, a.epoch, a.task_id AS "taskId", 0 AS "experimentId", '' AS slug, c.config, c.context_digest AS "contextDigest", c.owner_id AS "ownerId",
+      0 AS "trialId", '{}'::jsonb AS hparams, 0 AS seed, u.agent_user AS "agentUser", NULL AS restore
+    FROM allocations a JOIN commands c ON c.task_id = a.task_id JOIN users u ON u.id = c.owner_id
+    WHERE a.id = ANY(${[...ids]}::text[]) AND a.state = 'PENDING' AND c.killed_by = ''`.execute(db)
+  return rows
 }
 
 /** What waits, in order; of the first `ahead` also what their specs are made of, which are the most likely to be placed. */

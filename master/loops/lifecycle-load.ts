@@ -9,6 +9,10 @@ import type { Tx } from '../store/leader.ts'
 /** `<want>/<exit kind>` of attempts that ended free of charge and unasked */
 const FREE = WANTS.flatMap((want) => EXIT_KINDS.filter((kind) => isFreeRun(want, kind)).map((kind) => `${want}/${kind}`))
 
+/** Of the joined members `m` and agents `g`: one that a person disabled without a drain, or a slot of it that is held. */
+export const DISABLED = sql`coalesce(min(g.id) FILTER (WHERE NOT g.enabled AND NOT g.draining),
+  min(g.id || ' (slot ' || (SELECT min(s) FROM jsonb_array_elements_text(m.slot_ids) s WHERE g.disabled_slots ? s AND NOT g.draining_slots ? s) || ')'))`
+
 type Row = Omit<TrialFacts, 'live' | 'stop'> & { stop: 'search' | 'kill' | null; stopReason: string } & { [K in keyof LiveFacts as `live_${K}`]: LiveFacts[K] | null } & { now: number }
 
 /**
@@ -17,7 +21,7 @@ type Row = Omit<TrialFacts, 'live' | 'stop'> & { stop: 'search' | 'kill' | null;
  */
 const atRest = sql`e.state = 'ACTIVE' AND tr.stop IS NULL AND a.id IS NOT NULL AND (a.state = 'PENDING' OR (
   a.state <> 'DRAINING' AND a.want = 'run' AND a.exit_kind IS NULL AND NOT EXISTS (
-    SELECT 1 FROM agents g JOIN allocation_members m ON m.agent_id = g.id WHERE (NOT g.enabled OR g.notice IS NOT NULL) AND m.allocation_id = a.id
+    SELECT 1 FROM agents g JOIN allocation_members m ON m.agent_id = g.id WHERE (NOT g.enabled OR g.notice IS NOT NULL OR g.disabled_slots <> '[]') AND m.allocation_id = a.id
   )))`
 
 /** Facts of one trial, of all that may have a next step, or of every one that has not ended; and the database's time, milliseconds. */
@@ -38,7 +42,7 @@ export async function loadLifecycle(db: Db | Tx, which: number | 'moving' | 'eve
     FROM trials tr JOIN experiments e ON e.id = tr.experiment_id
     LEFT JOIN allocations a ON a.task_id = tr.task_id AND a.state <> 'SEALED'
     LEFT JOIN LATERAL (
-      SELECT bool_and(m.drained) AS drained, bool_or(m.lost) AS lost, min(g.id) FILTER (WHERE NOT g.enabled AND NOT g.draining) AS disabled,
+      SELECT bool_and(m.drained) AS drained, bool_or(m.lost) AS lost, ${DISABLED} AS disabled,
         min(g.id) FILTER (WHERE g.notice = 'spot' AND m.state NOT IN ('DRAINING', 'SEALED')) AS noticed
       FROM allocation_members m LEFT JOIN agents g ON g.id = m.agent_id WHERE m.allocation_id = a.id
     ) members ON true

@@ -1,5 +1,6 @@
 import { startLoop, type Loop } from '../../protocol/kit/loop.ts'
 import { decideTrial } from '../reconcile/lifecycle.ts'
+import { commandPass } from './command-pass.ts'
 import type { LoopDeps } from './deps.ts'
 import { eachOrThrowAfter } from './each.ts'
 import { applyLifecycle } from './lifecycle-apply.ts'
@@ -15,6 +16,7 @@ export function startLifecycleLoop(deps: LoopDeps): Loop {
 export async function lifecyclePass(deps: LoopDeps): Promise<void> {
   const epoch = deps.leaderEpoch()
   if (epoch === null) return
+  await commandPass(deps, epoch)
   const { now, trials } = await loadLifecycle(deps.db, 'moving')
   const steps = trials.flatMap((facts) => {
     const decision = decideTrial(facts, now)

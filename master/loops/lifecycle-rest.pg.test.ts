@@ -12,7 +12,7 @@ describe.skipIf(!PG_ADMIN_URL)('trials at rest', () => {
   afterAll(async () => rig.drop())
 
   test('are left out of a pass, and no trial with a next step ever is', async () => {
-    const agents = { calm: {}, disabled: { enabled: false }, draining: { enabled: false, draining: true }, spot: { notice: 'spot' as const }, rebalance: { notice: 'rebalance' as const } }
+    const agents = { calm: {}, disabled: { enabled: false }, draining: { enabled: false, draining: true }, spot: { notice: 'spot' as const }, rebalance: { notice: 'rebalance' as const }, slot: { disabled_slots: '["cpu0"]' }, drainingSlot: { disabled_slots: '["cpu0"]', draining_slots: '["cpu0"]' } }
     for (const [id, set] of Object.entries(agents)) {
       await addAgent(rig, id, 1)
       if (Object.keys(set).length > 0) await rig.db.updateTable('agents').set(set).where('id', '=', id).execute()
@@ -25,7 +25,7 @@ describe.skipIf(!PG_ADMIN_URL)('trials at rest', () => {
     await sql`UPDATE allocations a SET state = g.allocation, want = g.want, exit_kind = g.exit, want_at = now() - interval '1 day', ended_at = now() FROM ${given} WHERE a.task_id = g.task`.execute(rig.db)
     await sql`UPDATE trials SET stop = CASE WHEN id % 2 = 0 THEN 'search' ELSE 'kill' END, stop_reason = 'told to' WHERE id % 3 = 0`.execute(rig.db)
     await sql`INSERT INTO allocation_members (allocation_id, rank, agent_id, slot_ids, spec_digest, state, drained)
-      SELECT g.task || '.1', 0, g.agent, '[]', '', g.allocation, g.allocation = 'DRAINING' FROM ${given} WHERE g.allocation <> 'PENDING'`.execute(rig.db)
+      SELECT g.task || '.1', 0, g.agent, '["cpu0"]', '', g.allocation, g.allocation = 'DRAINING' FROM ${given} WHERE g.allocation <> 'PENDING'`.execute(rig.db)
 
     const every = await loadLifecycle(rig.db, 'every')
     const moving = await loadLifecycle(rig.db, 'moving')

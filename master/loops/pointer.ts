@@ -1,7 +1,9 @@
+import { sql } from 'kysely'
 import type { Bucket } from '../../protocol/bucket/door.ts'
 import { pointerKey } from '../../protocol/bucket/layout.ts'
 import type { Pointer } from '../../protocol/bucket/manifest.ts'
 import { rootOf, storageOf } from '../reconcile/storage-of.ts'
+import { toJsonb } from '../store/clean.ts'
 import { assertLeader } from '../store/leader.ts'
 import type { CheckpointRow } from './checkpoints-load.ts'
 import type { LoopDeps } from './deps.ts'
@@ -21,6 +23,7 @@ export async function writePointer(deps: LoopDeps, epoch: number, row: Checkpoin
   await bucket.putBytes(pointerKey(root, row.steps, row.uuid), Buffer.from(`${JSON.stringify(pointer, null, 2)}\n`), { signal, create: false, contentType: 'application/json' })
   await deps.db.transaction().execute(async (tx) => {
     await assertLeader(tx, epoch)
-    await tx.updateTable('checkpoints').set({ pointer_written: true }).where('uuid', '=', row.uuid).where('state', '=', 'COMPLETED').execute()
+    // metadata that was changed meanwhile is written by the next pass
+    await tx.updateTable('checkpoints').set({ pointer_written: true }).where('uuid', '=', row.uuid).where('state', '=', 'COMPLETED').where(sql<boolean>`metadata = ${toJsonb(stored.metadata)}::jsonb`).execute()
   })
 }

@@ -76,7 +76,7 @@ interface Placed {
 function assignedEvent({ decision, assignment }: Placed): NewEvent {
   const { restore } = assignment
   return {
-    kind: 'allocation-assigned', experimentId: assignment.experiment.id, trialId: assignment.trial.id, allocationId: decision.allocation, agentId: decision.members[0]?.agent ?? null, pool: assignment.pool,
+    kind: 'allocation-assigned', experimentId: assignment.experiment.id || null, trialId: assignment.trial.id || null, allocationId: decision.allocation, agentId: decision.members[0]?.agent ?? null, pool: assignment.pool,
     text: `allocation ${decision.allocation} was assigned: ${decision.reason}${restore ? `; resumes from checkpoint ${restore.uuid} at step ${restore.steps}` : ''}`,
     data: { members: decision.members, restore: restore?.uuid ?? null },
   }
@@ -93,7 +93,7 @@ function placementOf(deps: LoopDeps, placed: Placed, agents: ReadonlyMap<string,
     const { token, hash } = newToken()
     const agent = agents.get(member.agent)
     const spec = canonicalJson(composeSpec({
-      allocation: assignment.allocation, experiment: assignment.experiment, trial: assignment.trial, owner: assignment.owner,
+      allocation: assignment.allocation, experiment: assignment.experiment, trial: assignment.trial, ...(assignment.kind === undefined ? {} : { kind: assignment.kind }), owner: assignment.owner,
       member: { rank: member.rank, worldSize: decision.members.length, slots: member.slots, slotKinds: member.slots.flatMap((id) => agent?.slots.find((slot) => slot.id === id)?.kind ?? []) },
       clusterId: deps.clusterId, storage: assignment.storage(deps.storage), restore: assignment.restore, token,
       harness: { storage: isOwn(deps, assignment) ? 'own' : 'cluster', owner: { id: assignment.ownerId, name: assignment.ownerName }, latest: assignment.latest, slotsByRank: decision.members.toSorted((a, b) => a.rank - b.rank).map((one) => one.slots.length) },

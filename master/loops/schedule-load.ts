@@ -7,12 +7,18 @@ import type { Tx } from '../store/leader.ts'
 /** An agent silent for so long gets no new work. */
 export const SUSPECT_SECONDS = 30
 
-/** Allocations that wait: allocation, pool, slots, priority, order. What is beyond `max_slots` waits for its own experiment, not for the pool. */
-export const pendingRows = sql`SELECT a.id AS allocation, a.pool, a.slots, e.priority, e.id AS "order"
+/**
+ * Allocations that wait: allocation, pool, slots, priority, order. What is beyond `max_slots` waits for its own experiment, not for the pool; a
+ * command's turn comes after the experiments that were there before it.
+ */
+export const pendingRows = sql`SELECT a.id AS allocation, a.pool, a.slots, e.priority, e.id::float8 AS "order"
   FROM allocations a JOIN tasks t ON t.id = a.task_id JOIN experiments e ON e.id = t.experiment_id
   WHERE a.state = 'PENDING' AND e.state = 'ACTIVE' AND (e.max_slots IS NULL OR e.max_slots >= (
     SELECT sum(b.slots) FROM allocations b JOIN tasks k ON k.id = b.task_id
-    WHERE k.experiment_id = e.id AND b.state NOT IN ('DRAINING', 'SEALED') AND (b.state <> 'PENDING' OR b.id <= a.id)))`
+    WHERE k.experiment_id = e.id AND b.state NOT IN ('DRAINING', 'SEALED') AND (b.state <> 'PENDING' OR b.id <= a.id)))
+  UNION ALL
+  SELECT a.id, a.pool, a.slots, c.priority, c.after_experiment + 0.5
+  FROM allocations a JOIN commands c ON c.task_id = a.task_id WHERE a.state = 'PENDING' AND c.killed_by = ''`
 
 /** What waits, in order. Whatever changes meanwhile is found out by the re-check at commit. */
 export async function loadPending(db: Db | Tx): Promise<PendingAllocation[]> {

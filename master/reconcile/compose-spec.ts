@@ -1,6 +1,6 @@
 import type { ExperimentConfig } from '../../protocol/words/experiment-config.ts'
 import type { AllocationSpec, Storage } from '../../protocol/wire/spec.ts'
-import { rootOf } from './storage-of.ts'
+import { rootOf, taskRoot } from './storage-of.ts'
 
 const SHM_BYTES_DEFAULT = 4 * 1024 ** 3
 const STOP_GRACE_SECONDS = 30
@@ -12,6 +12,8 @@ export interface SpecInput {
   member: { rank: number; worldSize: number; slots: readonly string[]; slotKinds: readonly ('cuda' | 'mig' | 'cpu')[] }
   experiment: { id: number; slug: string; config: ExperimentConfig; contextDigest: string | null }
   trial: { id: number; hparams: Record<string, unknown>; seed: number }
+  /** absent: a trial */
+  kind?: 'COMMAND'
   owner: { uid: number; user: string; gid: number; group: string } | null
   clusterId: string
   storage: Storage
@@ -29,6 +31,7 @@ export function composeSpec(input: SpecInput): AllocationSpec {
     v: 1,
     alloc: input.allocation.id,
     clusterId: input.clusterId,
+    ...(input.kind === undefined ? {} : { taskType: input.kind }),
     experimentId: input.experiment.id,
     trialId: input.trial.id,
     rank: input.member.rank,
@@ -46,7 +49,7 @@ export function composeSpec(input: SpecInput): AllocationSpec {
     hparams: input.trial.hparams,
     seed: input.trial.seed,
     storage: input.storage,
-    root: rootOf(input.storage, input.clusterId, input.experiment, input.trial.id),
+    root: input.kind === undefined ? rootOf(input.storage, input.clusterId, input.experiment, input.trial.id) : taskRoot(input.storage, input.clusterId, input.allocation.taskId),
     restore: input.restore,
     token: input.token,
     stopGraceSeconds: STOP_GRACE_SECONDS,
@@ -73,6 +76,7 @@ function userVariables(lines: readonly string[]): Record<string, string> {
 
 /** What only the master knows; the agent lays its own (addresses, paths) over it. */
 function ownVariables(input: SpecInput): Record<string, string> {
+  if (input.kind !== undefined) return { DET_CLUSTER_ID: input.clusterId, DET_TASK_ID: input.allocation.taskId, DET_TASK_TYPE: input.kind, DET_ALLOCATION_ID: input.allocation.id }
   return {
     DET_CLUSTER_ID: input.clusterId,
     DET_EXPERIMENT_ID: String(input.experiment.id),

@@ -31,6 +31,11 @@ export function rootOf(storage: Storage, clusterId: string, experiment: { id: nu
   return trialRoot(storage.type === 's3' ? storage.prefix : '', clusterId, experiment, trial)
 }
 
+/** The same for a task without an experiment. */
+export function taskRoot(storage: Storage, clusterId: string, task: string): string {
+  return [storage.type === 's3' ? storage.prefix : '', clusterId, 'tasks', task].filter((part) => part !== '').join('/')
+}
+
 /** A storage in the words of a configuration; `storageOf` gives the same storage back. Determined's retention defaults. */
 export function storageConfig(storage: Storage): CheckpointStorageConfig {
   const keep = { save_experiment_best: 0, save_trial_best: 1, save_trial_latest: 1 }

@@ -29,7 +29,7 @@ export interface LiveFacts {
   state: AllocationState
   want: Want
   wantAt: number | null
-  /** an agent of it that a person disabled without letting it drain */
+  /** an agent of it, or a slot that it holds there, that a person disabled without letting it drain */
   disabledAgent: string | null
   /** an agent of it, still at work, whose instance EC2 is about to take */
   noticedAgent: string | null

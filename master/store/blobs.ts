@@ -39,6 +39,9 @@ export async function mayRead(db: Db, agent: string, digest: string): Promise<bo
       SELECT 1 FROM experiments e JOIN tasks t ON t.experiment_id = e.id JOIN allocations a ON a.task_id = t.id
       JOIN allocation_members m ON m.allocation_id = a.id
       WHERE e.context_digest = ${digest} AND m.agent_id = ${agent} AND NOT m.lost AND a.state <> 'SEALED'
+    ) OR EXISTS (
+      SELECT 1 FROM commands c JOIN allocations a ON a.task_id = c.task_id JOIN allocation_members m ON m.allocation_id = a.id
+      WHERE c.context_digest = ${digest} AND m.agent_id = ${agent} AND NOT m.lost AND a.state <> 'SEALED'
     ) AS allowed`.execute(db)
   return rows[0]?.allowed ?? false
 }

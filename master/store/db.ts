@@ -6,6 +6,7 @@ import * as loss from './migrations/0003-loss.ts'
 import * as gang from './migrations/0004-gang.ts'
 import * as harness from './migrations/0009-harness.ts'
 import * as search from './migrations/0006-search.ts'
+import * as things from './migrations/0007-things.ts'
 import * as views from './migrations/0008-views.ts'
 import { prepareStatements } from './prepared.ts'
 import type { Database } from './schema.ts'
@@ -19,6 +20,7 @@ const MIGRATIONS: Readonly<Record<string, { up: string }>> = {
   '0003-loss': loss,
   '0004-gang': gang,
   '0006-search': search,
+  '0007-things': things,
   '0008-views': views,
   '0009-harness': harness,
 }

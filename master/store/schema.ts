@@ -60,7 +60,7 @@ export interface AllocationMembersTable {
 export interface AgentsTable {
   id: string; pool: string; hostname: string; public_key: string; version: string; generation: Generated<number>; inc: Generated<number>
   inventory: JsonOrNull<Inventory>; inventory_hash: Generated<string>; enabled: Generated<boolean>; draining: Generated<boolean>
-  disabled_slots: Json<string[]>; outbox: Generated<number>; enrolled_at: Time; seen_at: TimeOrNull; retired_at: TimeOrNull
+  disabled_slots: Json<string[]>; draining_slots: Json<string[]>; outbox: Generated<number>; enrolled_at: Time; seen_at: TimeOrNull; retired_at: TimeOrNull
   retiring: string | null; drained: Generated<boolean>; notice: NoticeKind | null; lost_at: TimeOrNull
 }
 export interface CursorsTable { agent_id: string; inc: number; stream: string; seq: number; failures: Generated<number> }
@@ -106,6 +106,26 @@ export interface PoolsTable { name: string; note: Generated<string>; last_call_a
 export interface OrphansTable { id: string; region: string; first_seen: Time; passes: Generated<number>; ended_at: TimeOrNull }
 export interface AlarmsTable { key: string; text: string; since: Time; data: Json<Record<string, unknown>> }
 
+export interface WorkspacesTable { id: Generated<number>; name: string; owner_id: number | null; archived: Generated<boolean>; immutable: Generated<boolean>; created_at: Time }
+export interface ProjectNote { name: string; contents: string }
+export interface ProjectsTable {
+  id: Generated<number>; workspace_id: number; name: string; key: string; description: Generated<string>; notes: Json<ProjectNote[]>
+  owner_id: number | null; archived: Generated<boolean>; immutable: Generated<boolean>; created_at: Time
+}
+export interface TemplatesTable { name: string; workspace_id: number; owner_id: number; config: Json<Record<string, unknown>>; created_at: Time }
+export interface ModelsTable {
+  id: Generated<number>; name: string; description: Generated<string>; metadata: Json<Record<string, unknown>>; labels: Json<string[]>; notes: Generated<string>
+  workspace_id: number; owner_id: number; archived: Generated<boolean>; last_version: Generated<number>; created_at: Time; updated_at: Time
+}
+export interface ModelVersionsTable {
+  id: Generated<number>; model_id: number; version: number; checkpoint_uuid: string; name: Generated<string>; comment: Generated<string>; notes: Generated<string>
+  labels: Json<string[]>; metadata: Json<Record<string, unknown>>; owner_id: number; created_at: Time; updated_at: Time
+}
+export interface CommandsTable {
+  task_id: string; job_id: Generated<string>; owner_id: number; workspace_id: Generated<number>; description: string; config: Json<Record<string, unknown>>
+  context_digest: string | null; resource_pool: string; slots: number; priority: number; after_experiment: number; killed_by: Generated<string>; end_reason: Generated<string>
+}
+
 export interface Database {
   cluster: ClusterTable; leader: LeaderTable; users: UsersTable; tokens: TokensTable; join_tokens: JoinTokensTable; blobs: BlobsTable
   experiments: ExperimentsTable; tasks: TasksTable; trials: TrialsTable; allocations: AllocationsTable; allocation_members: AllocationMembersTable
@@ -113,4 +133,5 @@ export interface Database {
   log_chunks: LogChunksTable; events: EventsTable; searches: SearchesTable; search_events: SearchEventsTable
   checkpoint_parts: CheckpointPartsTable; metrics_parts: MetricsPartsTable; all_gathers: AllGathersTable
   launches: LaunchesTable; instances: InstancesTable; dry_marks: DryMarksTable; pools: PoolsTable; orphans: OrphansTable; alarms: AlarmsTable
+  workspaces: WorkspacesTable; projects: ProjectsTable; templates: TemplatesTable; models: ModelsTable; model_versions: ModelVersionsTable; commands: CommandsTable
 }

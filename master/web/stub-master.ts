@@ -199,12 +199,18 @@ export class StubMaster {
     if (path === 'drover/events') return { events: world.events.slice(-200).reverse(), cursor: world.events.at(-1)?.id ?? 0 }
     if (path === `drover/why/experiments/${id}`) return world.why
     if (path === `trials/${id}`) return { trial: world.trials.find((trial) => trial.id === id) }
+    if (path === `drover/experiments/${id}/curves`) return this.#curves(url.searchParams.get('metric') ?? 'validation_loss', url.searchParams.get('group') ?? 'validation')
     const experiment = world.experiments.find((each) => each.id === id)
     if (experiment === undefined) return /^drover\/checkpoints\/[^/]+\/files$/.test(path) ? { files: Object.entries(world.files).map(([name, text]) => ({ name, size: Buffer.byteLength(text) })) } : null
     if (path === `experiments/${id}`) return { experiment, config: experiment.config }
     if (path === `experiments/${id}/trials`) return { trials: world.trials.filter((trial) => trial.experimentId === id) }
     if (path === `experiments/${id}/checkpoints`) return { checkpoints: world.checkpoints }
     return null
+  }
+
+  #curves(metric: string, group: string): object {
+    const curves = this.world.trials.map((trial) => ({ trialId: trial.id, points: Array.from({ length: 5 }, (_, i) => [100 * (i + 1), (trial.searcherMetricValue ?? 1) + 1 / (i + 1)]) }))
+    return { metric, group, metrics: [{ group: 'validation', metric: 'validation_loss' }, { group: 'training', metric: 'loss' }], curves }
   }
 
   #user(): { id: number; username: string; admin: boolean } {

@@ -66,6 +66,29 @@ describe.skipIf(!present)('the page in a browser', { timeout: 30_000 }, () => {
     await page.getByRole('button', { name: 'Log in' }).click()
   }
 
+  it('shows a search: trials best first with their hyperparameters, their curves, parallel coordinates', async () => {
+    stub.world.experiments[0] = experiment(3, 'search', 'STATE_ACTIVE', { searcherType: 'adaptive_asha', numTrials: 4 })
+    stub.world.trials = [0.5, 0.2, 0.9, null].map((value, index) => ({
+      id: 31 + index, experimentId: 3, state: index === 3 ? 'STATE_QUEUED' : 'STATE_COMPLETED', startTime: new Date().toISOString(), restarts: 0, totalBatchesProcessed: 100 * index, searcherMetricValue: value,
+      hparams: { lr: 10 ** -(index + 1), net: { width: 64 * (index + 1), kind: HOSTILE }, same: 1 },
+    }))
+    await open('/experiments/3')
+    const rows = page.getByRole('table', { name: 'Trials' }).locator('tbody tr')
+    await expect.poll(() => rows.evaluateAll((all) => all.map((row) => row.getAttribute('data-trial')))).toEqual(['32', '31', '33', '34'])
+    expect(await rows.first().innerText()).toContain('best')
+    const head = await page.getByRole('table', { name: 'Trials' }).locator('thead').innerText()
+    for (const name of ['lr', 'net.width']) expect(head).toContain(name)
+    expect(head).not.toContain('same')
+    expect(await page.getByTestId('parallel').locator('path').count()).toBe(4)
+    expect(await page.getByTestId('search-curves').locator('polyline').count()).toBe(4)
+    // pointing at a trial shows it everywhere
+    await rows.first().hover()
+    expect(await page.getByTestId('parallel').locator('path[data-trial="32"]').getAttribute('stroke-width')).toBe('2.5')
+    await page.getByRole('combobox', { name: 'Metric' }).click()
+    await page.getByRole('option', { name: 'training: loss' }).click()
+    await expect.poll(() => page.getByTestId('search-curves').innerText()).toContain('loss of each trial')
+  })
+
   it('asks by GraphQL, on a page of its own', async () => {
     await open('/graphql')
     await page.getByRole('button', { name: /Execute query/ }).click()

@@ -11,8 +11,12 @@ export function clusterKey(prefix: string, cluster: string): string {
 }
 
 /** `slug` is frozen when the experiment is made, so that a rename moves nothing. */
+export function experimentRoot(prefix: string, cluster: string, experiment: { id: number; slug: string }): string {
+  return join(clusterRoot(prefix, cluster), 'experiments', `${experiment.id}-${experiment.slug}`)
+}
+
 export function trialRoot(prefix: string, cluster: string, experiment: { id: number; slug: string }, trial: number): string {
-  return join(clusterRoot(prefix, cluster), 'experiments', `${experiment.id}-${experiment.slug}`, 'trials', String(trial))
+  return join(experimentRoot(prefix, cluster, experiment), 'trials', String(trial))
 }
 
 /** Where the bytes of one attempt's checkpoint go, by the agent. Determined's storage prefix is `attemptRoot`. */

@@ -11,6 +11,9 @@ export interface Log {
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 
-export function createLog(options: { name: string; level: LogLevel }): Log {
-  return pino({ name: options.name, level: options.level, base: { name: options.name }, timestamp: pino.stdTimeFunctions.isoTime, redact: ['password', 'token', 'seed', 'jwt', '*.password', '*.token', '*.seed', '*.jwt'] })
+/** `tap` is handed each line that is written, secrets left out. */
+export function createLog(options: { name: string; level: LogLevel; tap?: (line: string) => void }): Log {
+  const settings = { name: options.name, level: options.level, base: { name: options.name }, timestamp: pino.stdTimeFunctions.isoTime, redact: ['password', 'token', 'seed', 'jwt', '*.password', '*.token', '*.seed', '*.jwt'] }
+  if (options.tap === undefined) return pino(settings)
+  return pino(settings, pino.multistream([{ level: options.level, stream: pino.destination(1) }, { level: options.level, stream: { write: options.tap } }]))
 }

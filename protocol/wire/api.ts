@@ -123,8 +123,8 @@ export const ApiCheckpoint = Type.Object({
   training: Type.Object({
     trialId: Nullable(Int), experimentId: Nullable(Int), experimentConfig: Json, hparams: Json, trainingMetrics: ApiMetrics, validationMetrics: ApiMetrics, searcherMetric: Nullable(Type.Number()),
   }),
-  /** `url` is where the bytes are, `error` why it failed */
-  drover: Type.Object({ steps: Int, epoch: Int, ordinal: Int, bytes: Type.String(), url: Type.String(), error: Type.String(), declaredAt: Type.String() }),
+  /** `allocationId` in Drover's form, `url` is where the bytes are, `error` why it failed */
+  drover: Type.Object({ allocationId: Type.String(), steps: Int, epoch: Int, ordinal: Int, bytes: Type.String(), url: Type.String(), error: Type.String(), declaredAt: Type.String() }),
 })
 export type ApiCheckpoint = Type.Static<typeof ApiCheckpoint>
 

@@ -15,7 +15,7 @@ export const LiveSubscribe = Type.Object({
       name: Type.Literal('events'), after: Type.Integer({ minimum: 0 }), experimentId: Type.Optional(Type.Integer()), instanceId: Type.Optional(IdText), pool: Type.Optional(IdText), kind: Type.Optional(Text(64)),
     }),
     /** lines of a task; the cursor is the line number */
-    Type.Object({ name: Type.Literal('logs'), taskId: IdText, after: Type.Integer({ minimum: 0 }) }),
+    Type.Object({ name: Type.Literal('logs'), taskId: Type.String({ pattern: '^[A-Za-z0-9_.-]{1,64}$' }), after: Type.Integer({ minimum: 0 }) }),
     /** metric reports of a trial; the cursor is the report id */
     Type.Object({ name: Type.Literal('metrics'), trialId: Type.Integer(), after: Type.Integer({ minimum: 0 }) }),
   ]),

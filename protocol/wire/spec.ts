@@ -22,6 +22,8 @@ export const AllocationSpec = Type.Object({
   v: Type.Literal(1),
   alloc: AllocationIdText,
   clusterId: IdText,
+  /** absent: a trial. A command has neither experiment nor trial: their ids are 0. */
+  taskType: Type.Optional(Type.Literal('COMMAND')),
   experimentId: Type.Integer(),
   trialId: Type.Integer(),
   rank: Type.Integer({ minimum: 0 }),

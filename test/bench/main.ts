@@ -2,6 +2,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startStack, missingParts, type Stack } from '../rig/stack.ts'
+import { apiRows } from './api.ts'
 import { assignRows } from './assign.ts'
 import { coldRows } from './cold.ts'
 import { fleetRows } from './fleet.ts'
@@ -27,6 +28,7 @@ const GROUPS: readonly Group[] = [
   { names: ['cold: submit to running, less EC2, agent start and container start', 'idle limit to TerminateInstances'], stack: false, run: coldRows },
   { names: ['1,000 agents at 5 s heartbeats, CPU of the master', '1,000 agents at 5 s heartbeats, memory of the master'], stack: true, run: fleetRows },
   { names: ['submit to assigned at 500/s, p50', 'submit to assigned at 500/s, p99'], stack: true, run: assignRows },
+  { names: ['metric reports', 'log text in', 'follow: print to reader', 'experiment list among 100,000', 'checkpoint list'], stack: true, run: apiRows },
   { names: ['C1 submit to running, dockerode', 'C1 submit to running, docker run'], stack: true, run: startRows },
 ]
 

@@ -45,7 +45,7 @@ export function train(client: Client, { pool: resource_pool = 'default', slots =
 export interface Checkpoint {
   uuid: string
   state: string
-  allocationId: string
+  drover: { allocationId: string }
   metadata: { steps_completed: number }
 }
 

@@ -63,7 +63,7 @@ describe.skipIf(nothingToDrillWith())('a host is lost with what it had uploaded 
     // nothing of the first attempt is committed past the checkpoint that the second began with
     const all = await committed(stack.client, experiment)
     expect(stepsOf(all)).toEqual(Array.from({ length: length / EVERY }, (_, i) => (i + 1) * EVERY))
-    for (const one of all) expect(one.allocationId, `checkpoint of step ${one.metadata.steps_completed}`).toBe(`trial-${trial.id}.${one.metadata.steps_completed <= resumedAt ? 1 : 2}`)
+    for (const one of all) expect(one.drover.allocationId, `checkpoint of step ${one.metadata.steps_completed}`).toBe(`trial-${trial.id}.${one.metadata.steps_completed <= resumedAt ? 1 : 2}`)
     const second = (await steps(stack.client, experiment)).filter(([, attempt]) => attempt.endsWith('.2'))
     expect(second.map(([step]) => step)).toEqual(Array.from({ length: length - resumedAt }, (_, i) => resumedAt + 1 + i))
   }

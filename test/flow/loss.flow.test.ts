@@ -63,8 +63,8 @@ describe.skipIf(missing !== null)('a lost agent that comes back', () => {
     expect(lines.slice(turn).every((one) => one.attempt.endsWith('.2'))).toBe(true) // nothing of the sealed attempt arrives any more
     await ends(stack.client, id, 'COMPLETED', 120_000)
     const trial = await onlyTrial(stack.client, id)
-    const { checkpoints } = await stack.client.get<{ checkpoints: { state: string; allocationId: string; metadata: { steps_completed: number } }[] }>(`/api/v1/trials/${trial.id}/checkpoints`)
-    const whole = checkpoints.filter((one) => one.state === 'STATE_COMPLETED').map((one) => [one.metadata.steps_completed, one.allocationId] as const).toSorted((a, b) => a[0] - b[0])
+    const { checkpoints } = await stack.client.get<{ checkpoints: { state: string; drover: { allocationId: string }; metadata: { steps_completed: number } }[] }>(`/api/v1/trials/${trial.id}/checkpoints`)
+    const whole = checkpoints.filter((one) => one.state === 'STATE_COMPLETED').map((one) => [one.metadata.steps_completed, one.drover.allocationId] as const).toSorted((a, b) => a[0] - b[0])
     expect(whole.map(([steps]) => steps)).toEqual(Array.from({ length: 16 }, (_, index) => (index + 1) * 20))
     for (const [steps, allocation] of whole) expect(allocation).toBe(`trial-${trial.id}.${steps < resumedAt ? 1 : 2}`)
   }, 240_000)

@@ -8,6 +8,7 @@ import { ApiFault } from '../errors.ts'
 import type { AllocationCaller, Caller, ContainerAccess, UserCaller } from './caller.ts'
 import { refuseForgery } from './same-origin.ts'
 import type { Sessions } from './sessions.ts'
+import { meantTask } from '../shapes/task-ids.ts'
 
 export const COOKIE = 'auth'
 /** logging out, and whatever is changed of a user */
@@ -73,7 +74,7 @@ async function isOwn(db: Db, caller: AllocationCaller, access: ContainerAccess, 
     case 'experiment':
       return id === String(caller.experimentId)
     case 'task':
-      return id === caller.taskId
+      return meantTask(id).id === caller.taskId
     case 'allocation':
       return id === caller.allocationId
     case 'checkpoint':

@@ -3,6 +3,7 @@ import { findLogSource } from '../../store/queries/logs.ts'
 import { listEvents, listMetrics, trialEnded } from '../../store/queries/events.ts'
 import type { Db } from '../../store/db.ts'
 import { readLines } from './read-lines.ts'
+import { meantTask } from '../shapes/task-ids.ts'
 
 export type Subscribe = Extract<LiveRequest, { kind: 'subscribe' }>
 
@@ -44,9 +45,9 @@ export function topicReader(db: Db, { id, topic }: Subscribe): ReadTopic {
       }
     case 'logs':
       return async (cursor) => {
-        const source = await findLogSource(db, { taskId: topic.taskId })
+        const source = await findLogSource(db, { taskId: meantTask(topic.taskId).id })
         if (!source) return null
-        const page = await readLines(db, topic.taskId, { matches: null }, cursor, false)
+        const page = await readLines(db, source.taskId, { matches: null }, cursor, false)
         const lines = withinText(page.lines)
         const isCut = lines.length < page.lines.length
         const next = isCut ? (lines.at(-1)?.id ?? cursor) : page.cursor

@@ -60,12 +60,17 @@ export function agentRoutes(app: FastifyInstance, deps: ApiDeps): void {
   app.get<{ Params: SlotParams }>('/api/v1/agents/:agent/slots/:slot', { schema: { params: SlotParams } }, async (request) => ({ slot: await findSlot(request.params) }))
 
   for (const [verb, isEnabled] of [['enable', true], ['disable', false]] as const) {
-    app.post<{ Params: SlotParams }>(`/api/v1/agents/:agent/slots/:slot/${verb}`, { config: { access: 'admin' }, schema: { params: SlotParams } }, async (request) => {
+    app.post<{ Params: SlotParams; Body: { drain?: boolean } }>(`/api/v1/agents/:agent/slots/:slot/${verb}`, { config: { access: 'admin' }, schema: { params: SlotParams, body: DisableBody } }, async (request) => {
       const slot = await findSlot(request.params)
-      answerTo(await commands.setSlotEnabled(request.params.agent, slot.id, isEnabled, userOf(request).username), 'slot', slot.id)
+      answerTo(await commands.setSlotEnabled(request.params.agent, slot.id, { enabled: isEnabled, drain: request.body.drain ?? false }, userOf(request).username), 'slot', slot.id)
       return { slot: await findSlot(request.params) }
     })
   }
+
+  app.get<{ Params: { pool: string }; Querystring: { limit?: number; offset?: number } }>('/api/v1/resource-pools/:pool/workspace-bindings', { schema: { params: Type.Object({ pool: Type.String({ maxLength: 64 }) }), querystring: Type.Object(PageQuery) } }, async ({ params, query }) => {
+    if (!settings.pools.some((pool) => pool.name === params.pool)) throw notFound('resource pool', params.pool)
+    return { workspaceIds: [], pagination: paginationOf(pageOf(query), 0, 0) }
+  })
 
   app.get<{ Querystring: { limit?: number; offset?: number } }>('/api/v1/resource-pools', { schema: { querystring: Type.Object({ ...PageQuery, unbound: Type.Optional(Type.Boolean()) }) } }, async (request) => {
     const page = pageOf(request.query)

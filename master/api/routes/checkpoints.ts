@@ -8,8 +8,11 @@ import type { ApiDeps } from '../deps.ts'
 import { notFound } from '../errors.ts'
 import { IdParams, pageOf, PageQuery, paginationOf } from '../page.ts'
 import { checkpointShape } from '../shapes/checkpoint.ts'
+import { setCheckpointMetadata } from '../../store/queries/checkpoint-metadata.ts'
+import { Mapping } from '../words.ts'
 import { sortOf } from './experiments.ts'
 
+const MetadataBody = Type.Object({ checkpoint: Type.Object({ metadata: Mapping }) })
 export const UuidParams = Type.Object({ id: Uuid })
 const ListQuery = Type.Object({ ...PageQuery, sortByAttr: Type.Optional(Type.String({ maxLength: 64 })), sortByMetric: Type.Optional(Type.String({ maxLength: 256 })), states: Type.Optional(Type.Array(Type.String({ maxLength: 64 }), { maxItems: 100 })) })
 type ListQuery = Type.Static<typeof ListQuery>
@@ -43,6 +46,14 @@ export function checkpointRoutes(app: FastifyInstance, deps: ApiDeps): void {
   app.get<{ Params: { id: string } }>('/api/v1/checkpoints/:id', { config: { container: 'checkpoint' }, schema: { params: UuidParams } }, async (request) => ({
     checkpoint: checkpointShape(await mustFind(deps, request.params.id), settings.checkpointStorage),
   }))
+
+  app.post<{ Params: { id: string }; Body: Type.Static<typeof MetadataBody> }>('/api/v1/checkpoints/:id/metadata', { schema: { params: UuidParams, body: MetadataBody } }, async (request) => {
+    const row = await mustFind(deps, request.params.id)
+    // the steps are the checkpoint's own: shown there, never kept there
+    const { steps_completed: _, ...metadata } = request.body.checkpoint.metadata
+    await setCheckpointMetadata(db, row.uuid, metadata)
+    return { checkpoint: checkpointShape(await mustFind(deps, row.uuid), settings.checkpointStorage) }
+  })
 }
 
 export async function mustFind(deps: Pick<ApiDeps, 'db'>, uuid: string): Promise<CheckpointRow> {

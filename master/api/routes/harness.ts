@@ -8,6 +8,7 @@ import { enterRound, findBestMetric, findContext, findRunMetadata, markDeleted, 
 import type { ApiDeps } from '../deps.ts'
 import { ApiFault, notFound } from '../errors.ts'
 import { IdParams } from '../page.ts'
+import { meantTask } from '../shapes/task-ids.ts'
 import { TaskParams } from './tasks.ts'
 
 const Json = Type.Record(Type.String(), Type.Unknown())
@@ -49,7 +50,7 @@ export function harnessRoutes(app: FastifyInstance, deps: ApiDeps): void {
   })
 
   app.get<{ Params: { id: string } }>('/api/v1/tasks/:id/context_directory', { config: { container: 'task' }, schema: { params: TaskParams } }, async ({ params }) => {
-    const digest = await findContext(db, params.id)
+    const digest = await findContext(db, meantTask(params.id).id)
     if (digest === undefined) throw notFound('task', params.id)
     const size = digest === null ? null : await blobSize(db, digest)
     if (digest === null || size === null) return { b64Tgz: '' }

@@ -10,6 +10,7 @@ import type { LineFilter } from '../live/read-lines.ts'
 import { IdParams } from '../page.ts'
 import { taskLogShape, trialLogShape, type Line } from '../shapes/log-line.ts'
 import { TaskParams } from './tasks.ts'
+import { meantAllocation, meantTask } from '../shapes/task-ids.ts'
 
 const Names = Type.Array(Type.String({ maxLength: 256 }), { maxItems: 100 })
 const LogsQuery = Type.Object({
@@ -38,16 +39,16 @@ export function logRoutes(app: FastifyInstance, deps: ApiDeps, hub: ChangeHub, s
   })
 
   app.get<{ Params: { id: string }; Querystring: LogsQuery }>('/api/v1/tasks/:id/logs', { config: { container: 'task' }, schema: { params: TaskParams, querystring: LogsQuery } }, async (request, reply) => {
-    const { id } = request.params
-    const source = await findLogSource(deps.db, { taskId: id })
-    if (!source) throw notFound('task', id)
-    return send(request, reply, request.query, source, (line) => taskLogShape(line, id))
+    const meant = meantTask(request.params.id)
+    const source = await findLogSource(deps.db, { taskId: meant.id })
+    if (!source || (meant.experimentId !== null && meant.experimentId !== source.experimentId)) throw notFound('task', request.params.id)
+    return send(request, reply, request.query, source, (line) => taskLogShape(line, { id: source.taskId, experimentId: source.experimentId }))
   })
 }
 
 function filterOf(query: LogsQuery): LineFilter {
   return {
-    allocationIds: query.allocationIds, agentIds: query.agentIds, containerIds: query.containerIds, rankIds: query.rankIds, sources: query.sources, levels: query.levels, stdtypes: query.stdtypes,
+    allocationIds: query.allocationIds?.map(meantAllocation), agentIds: query.agentIds, containerIds: query.containerIds, rankIds: query.rankIds, sources: query.sources, levels: query.levels, stdtypes: query.stdtypes,
     before: timeOf(query.timestampBefore, 'timestampBefore'), after: timeOf(query.timestampAfter, 'timestampAfter'), matches: matcherOf(query),
   }
 }

@@ -55,7 +55,7 @@ function slotShape(row: AgentRow, slot: Slot): ApiSlot {
     id: slot.id,
     device: deviceOf(slot),
     enabled: row.enabled && !row.disabled_slots.includes(slot.id),
-    draining: row.draining,
+    draining: row.draining || row.draining_slots.includes(slot.id),
     container: member ? containerShape(row, member) : null,
     drover: { index: slot.index, memoryMib: slot.memoryMib },
   }

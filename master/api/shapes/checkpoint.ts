@@ -2,6 +2,7 @@ import type { ApiCheckpoint } from '../../../protocol/wire/api.ts'
 import type { CheckpointStorageConfig } from '../../../protocol/words/experiment-config.ts'
 import type { CheckpointRow } from '../../store/queries/checkpoints.ts'
 import { storageOfCheckpoint, urlOf } from './storage.ts'
+import { shownAllocationId, shownTaskId } from './task-ids.ts'
 
 /** 64-bit integers are strings in Determined's JSON. */
 export function sizesAsText(resources: Record<string, number>): Record<string, string> {
@@ -13,8 +14,8 @@ export function checkpointShape(row: CheckpointRow, cluster: CheckpointStorageCo
   const metric = row.validation?.[row.config?.searcher.metric ?? '']
   return {
     uuid: row.uuid,
-    taskId: row.task_id,
-    allocationId: row.allocation_id,
+    taskId: shownTaskId(row.task_id, row.experiment_id),
+    allocationId: shownAllocationId(row.allocation_id, row.experiment_id),
     reportTime: (row.report_time ?? row.declared_at).toISOString(),
     state: `STATE_${row.state}`,
     resources: sizesAsText(row.resources),
@@ -29,7 +30,7 @@ export function checkpointShape(row: CheckpointRow, cluster: CheckpointStorageCo
       searcherMetric: typeof metric === 'number' ? metric : null,
     },
     drover: {
-      steps: row.steps, epoch: row.epoch, ordinal: row.ordinal, bytes: String(row.bytes), url: urlOf(storage, row.prefix), error: row.error, declaredAt: row.declared_at.toISOString(),
+      allocationId: row.allocation_id, steps: row.steps, epoch: row.epoch, ordinal: row.ordinal, bytes: String(row.bytes), url: urlOf(storage, row.prefix), error: row.error, declaredAt: row.declared_at.toISOString(),
     },
   }
 }

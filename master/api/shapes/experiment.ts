@@ -4,6 +4,7 @@ import type { ExperimentRow } from '../../store/queries/experiments.ts'
 import { runState } from './states.ts'
 import { shownConfig } from './storage.ts'
 
+/** Where an experiment lies that names no project. */
 export const PROJECT = { id: 1, name: 'Uncategorized', workspaceId: 1, workspaceName: 'Uncategorized' } as const
 
 export function experimentShape(row: ExperimentRow, cluster: CheckpointStorageConfig, nowMs: number): ApiExperiment {
@@ -19,7 +20,7 @@ export function experimentShape(row: ExperimentRow, cluster: CheckpointStorageCo
     endTime: row.ended_at?.toISOString() ?? null,
     duration: Math.max(0, Math.floor(((row.ended_at?.getTime() ?? nowMs) - row.started_at.getTime()) / 1000)),
     archived: row.archived,
-    parentArchived: false,
+    parentArchived: row.parent_archived,
     numTrials: row.trial_ids.length,
     trialIds: row.trial_ids,
     bestTrialId: row.best_trial_id,
@@ -36,11 +37,11 @@ export function experimentShape(row: ExperimentRow, cluster: CheckpointStorageCo
     checkpointCount: row.checkpoint_count,
     checkpointSize: String(row.checkpoint_bytes),
     modelDefinitionSize: row.context_bytes,
-    projectId: PROJECT.id,
-    projectName: PROJECT.name,
-    projectOwnerId: 1,
-    workspaceId: PROJECT.workspaceId,
-    workspaceName: PROJECT.workspaceName,
+    projectId: row.project_id,
+    projectName: row.project_name,
+    projectOwnerId: row.project_owner_id,
+    workspaceId: row.workspace_id,
+    workspaceName: row.workspace_name,
     unmanaged: false,
     config: shownConfig(row.config, cluster),
     originalConfig: row.original_config,

@@ -1,6 +1,7 @@
 import type { ApiTaskLog, ApiTrialLog } from '../../../protocol/wire/api.ts'
 import type { LiveLine } from '../../../protocol/wire/live.ts'
 import type { LogChunkRow } from '../../store/queries/logs.ts'
+import { shownAllocationId, shownTaskId } from './task-ids.ts'
 
 export interface Line extends LiveLine {
   allocationId: string
@@ -20,9 +21,10 @@ export function levelShape(level: string): string {
   return level === '' ? 'LOG_LEVEL_UNSPECIFIED' : `LOG_LEVEL_${level}`
 }
 
-export function taskLogShape(line: Line, taskId: string): ApiTaskLog {
+/** `task`: as it is shown. */
+export function taskLogShape(line: Line, task: { id: string; experimentId: number | null }): ApiTaskLog {
   return {
-    id: String(line.id), taskId, allocationId: line.allocationId, agentId: line.agentId, containerId: line.containerId, rankId: line.rank, timestamp: line.time,
+    id: String(line.id), taskId: shownTaskId(task.id, task.experimentId), allocationId: shownAllocationId(line.allocationId, task.experimentId), agentId: line.agentId, containerId: line.containerId, rankId: line.rank, timestamp: line.time,
     level: levelShape(line.level), message: messageOf(line), log: `${line.log}\n`, source: line.source, stdtype: line.std,
   }
 }

@@ -4,6 +4,7 @@ import type { TrialRow } from '../../store/queries/trials.ts'
 import type { WorkloadRow } from '../../store/queries/workloads.ts'
 import { sizesAsText } from './checkpoint.ts'
 import { runState } from './states.ts'
+import { shownTaskId } from './task-ids.ts'
 
 export function trialShape(row: TrialRow, nowMs: number): ApiTrial {
   const live = row.allocation !== null && row.allocation.state !== 'SEALED' ? row.allocation.state : null
@@ -22,8 +23,8 @@ export function trialShape(row: TrialRow, nowMs: number): ApiTrial {
     runnerState: row.runner_state,
     wallClockTime: Math.max(0, ((row.ended_at?.getTime() ?? nowMs) - row.started_at.getTime()) / 1000),
     warmStartCheckpointUuid: '',
-    taskId: row.task_id,
-    taskIds: [row.task_id],
+    taskId: shownTaskId(row.task_id, row.experiment_id),
+    taskIds: [shownTaskId(row.task_id, row.experiment_id)],
     checkpointCount: row.checkpoint_count,
     totalCheckpointSize: String(row.checkpoint_bytes),
     searcherMetricValue: row.searcher_metric,

@@ -6,10 +6,12 @@ import { realClock, type Clock } from '../../../protocol/kit/clock.ts'
 import type { Log } from '../../../protocol/kit/log.ts'
 import { BucketError, type Bucket } from '../../../protocol/bucket/door.ts'
 import type { CommandResult, Commands, NewExperiment } from '../../store/commands.ts'
+import { createCommand } from '../../store/run-command.ts'
 import { migrate, openDb, type Db } from '../../store/db.ts'
 import { clientHash } from '../auth/password.ts'
 import type { ApiDeps, Provider } from '../deps.ts'
 import { createGraphqlDoor } from '../../graphql/door.ts'
+import { createRecentLog } from '../../recent-log.ts'
 import { createApi } from '../server.ts'
 import { ensureFirstUsers } from '../users-first.ts'
 import { seedExperiment } from './seed.ts'
@@ -71,9 +73,11 @@ export async function startRig(options: { webDir?: string } = {}): Promise<Rig> 
       waiting -= 1
     },
   }
+  const recentLog = createRecentLog()
+  for (let i = 1; i <= 20; i += 1) recentLog.take(JSON.stringify({ level: 30, time: new Date(1_700_000_000_000 + i).toISOString(), msg: `record ${i}` }))
   const graphql = createGraphqlDoor({ db, databaseUrl: url.href, log: recordLog(rig.logged) })
   const deps: ApiDeps = {
-    db, graphql, commands: recordCommands(db, rig), clusterId: 'cluster-1', bucket: bucketOf(rig.objects), clock, random: () => 0.5, log: recordLog(rig.logged), ready: () => rig.isReady.value,
+    db, graphql, commands: recordCommands(db, rig), clusterId: 'cluster-1', bucket: bucketOf(rig.objects), clock, random: () => 0.5, log: recordLog(rig.logged), recentLog, ready: () => rig.isReady.value,
     settings: {
       clusterName: 'test', defaultComputePool: 'default', defaultAuxPool: 'default', pools: [{ name: 'default', description: 'the one', provider: null }, { name: 'gpu-big', description: '', provider: PROVIDER }], listen: '127.0.0.1:0', webDir: options.webDir ?? null,
       checkpointStorage: { type: 's3', bucket: 'bkt', prefix: 'p', endpoint_url: null, access_key: null, secret_key: null, save_experiment_best: 0, save_trial_best: 1, save_trial_latest: 1 },
@@ -113,7 +117,7 @@ export async function runAsAdmin(statement: string): Promise<void> {
 
 function recordCommands(db: Db, rig: Pick<Rig, 'calls' | 'created' | 'answer'>): Commands {
   const record = (name: string) => (...args: unknown[]): Promise<CommandResult> => {
-    rig.calls.push(`${name} ${args.join(' ')}`)
+    rig.calls.push(`${name} ${args.map((arg) => (typeof arg === 'object' ? JSON.stringify(arg) : String(arg))).join(' ')}`)
     return Promise.resolve(rig.answer.result)
   }
   return {
@@ -124,7 +128,7 @@ function recordCommands(db: Db, rig: Pick<Rig, 'calls' | 'created' | 'answer'>):
     },
     activate: record('activate'), pause: record('pause'), cancel: record('cancel'), kill: record('kill'), killTrial: record('killTrial'), setArchived: record('setArchived'),
     setAgentEnabled: record('setAgentEnabled'), setSlotEnabled: record('setSlotEnabled'),
-    retireInstance: record('retireInstance'), resumePool: record('resumePool'), releaseBrake: record('releaseBrake'),
+    retireInstance: record('retireInstance'), changeExperiment: record('changeExperiment'), moveExperiment: record('moveExperiment'), continueExperiment: record('continueExperiment'), changeJob: record('changeJob'), deleteExperiment: record('deleteExperiment'), killCommand: record('killCommand'), createCommand: (input) => createCommand(db, input), resumePool: record('resumePool'), releaseBrake: record('releaseBrake'),
   }
 }
 

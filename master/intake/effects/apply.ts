@@ -33,11 +33,14 @@ const EFFECTS: { readonly [K in AboutAllocation]: Effect<K> } = {
   'early-exit': gaveUp,
 }
 
+/** What only a trial can say; from a command they have no effect. */
+const OF_TRIALS: ReadonlySet<AgentEventKind> = new Set(['metrics', 'progress', 'checkpoint-declared', 'checkpoint-uploaded', 'checkpoint-failed'])
+
 /** One event's effect. An event of a sealed or foreign allocation has none: its epoch is over (I3). */
 export async function applyEvent(context: EffectContext, event: AgentEvent): Promise<void> {
   if (event.kind === 'notice') return noticed(context, event)
   const facts = context.allocations.get(event.alloc)
-  if (!facts) return
+  if (!facts || (facts.trialId === 0 && OF_TRIALS.has(event.kind))) return
   const effect = EFFECTS[event.kind] as Effect<AboutAllocation>
   await effect(context, facts, event)
 }

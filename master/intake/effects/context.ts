@@ -37,6 +37,7 @@ export interface AllocationFacts {
   /** members of it, this one among them */
   worldSize: number
   memberState: AllocationState
+  /** 0: it is a command, which has neither trial nor experiment */
   trialId: number
   /** the search's own number of it */
   trialNumber: number
@@ -56,10 +57,10 @@ type Row = Omit<AllocationFacts, 'notes' | 'reports' | 'progress' | 'status'>
 export async function lockAllocations(tx: Tx, agent: string, ids: readonly string[]): Promise<Map<string, AllocationFacts>> {
   if (ids.length === 0) return new Map()
   const { rows } = await sql<Row>`
-    SELECT a.id, a.task_id AS "taskId", a.epoch, a.state, m.rank, m.state AS "memberState", (SELECT count(*)::int FROM allocation_members w WHERE w.allocation_id = a.id) AS "worldSize", tr.id AS "trialId", tr.number AS "trialNumber", e.id AS "experimentId", e.slug,
-      nullif(e.config->'checkpoint_storage', 'null'::jsonb) AS "ownStorage", e.searcher
+    SELECT a.id, a.task_id AS "taskId", a.epoch, a.state, m.rank, m.state AS "memberState", (SELECT count(*)::int FROM allocation_members w WHERE w.allocation_id = a.id) AS "worldSize", coalesce(tr.id, 0) AS "trialId", coalesce(tr.number, 0) AS "trialNumber", coalesce(e.id, 0) AS "experimentId", coalesce(e.slug, '') AS slug,
+      nullif(e.config->'checkpoint_storage', 'null'::jsonb) AS "ownStorage", coalesce(e.searcher, '{"metric": "", "smaller_is_better": true}') AS searcher
     FROM allocations a JOIN allocation_members m ON m.allocation_id = a.id AND m.agent_id = ${agent}
-    JOIN tasks t ON t.id = a.task_id AND t.epoch = a.epoch JOIN trials tr ON tr.task_id = t.id JOIN experiments e ON e.id = tr.experiment_id
+    JOIN tasks t ON t.id = a.task_id AND t.epoch = a.epoch LEFT JOIN trials tr ON tr.task_id = t.id LEFT JOIN experiments e ON e.id = tr.experiment_id
     WHERE a.id = ANY(${[...ids]}::text[]) AND a.state <> 'SEALED' ORDER BY a.id FOR UPDATE OF a`.execute(tx)
   return new Map(rows.map((row) => [row.id, { ...row, notes: [], reports: [], progress: null, status: null }]))
 }
@@ -75,5 +76,5 @@ export async function moveMember(context: EffectContext, facts: AllocationFacts,
 }
 
 export function aboutAllocation(context: EffectContext, facts: AllocationFacts): Pick<NewEvent, 'experimentId' | 'trialId' | 'allocationId' | 'agentId'> {
-  return { experimentId: facts.experimentId, trialId: facts.trialId, allocationId: facts.id, agentId: context.agent }
+  return { experimentId: facts.experimentId || null, trialId: facts.trialId || null, allocationId: facts.id, agentId: context.agent }
 }

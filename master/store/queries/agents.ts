@@ -13,6 +13,7 @@ export interface AgentRow {
   enabled: boolean
   draining: boolean
   disabled_slots: string[]
+  draining_slots: string[]
   outbox: number
   enrolled_at: Date
   seen_at: Date | null
@@ -44,7 +45,7 @@ export interface AgentMember {
 /** Agents that are not retired, by id; one statement. */
 export async function listAgents(db: Db, filter: { id?: string | undefined } = {}): Promise<AgentRow[]> {
   const { rows } = await sql<AgentRow>`
-    SELECT g.id, g.pool, g.hostname, g.version, g.inventory, g.enabled, g.draining, g.disabled_slots, g.outbox, g.enrolled_at, g.seen_at,
+    SELECT g.id, g.pool, g.hostname, g.version, g.inventory, g.enabled, g.draining, g.disabled_slots, g.draining_slots, g.outbox, g.enrolled_at, g.seen_at,
       extract(epoch FROM now() - g.seen_at)::float8 AS silent_seconds,
       g.retiring, g.notice, g.lost_at, i.private_ip, coalesce(i.zone, g.inventory->>'zone') AS zone, i.market, coalesce(m.rows, '[]') AS members
     FROM agents g LEFT JOIN instances i ON i.id = g.id LEFT JOIN LATERAL (

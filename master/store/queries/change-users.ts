@@ -1,6 +1,14 @@
 import { sql } from 'kysely'
+import { toJsonb } from '../clean.ts'
 import { isUniqueViolation } from '../failures.ts'
 import type { Db } from '../db.ts'
+
+export interface HostUserWords {
+  uid: number
+  user: string
+  gid: number
+  group: string
+}
 
 export interface NewUser {
   username: string
@@ -8,12 +16,13 @@ export interface NewUser {
   admin: boolean
   active: boolean
   passwordHash: string
+  hostUser?: HostUserWords | undefined
 }
 
 /** The id; null when the name is taken (upper and lower case are the same name). */
 export async function insertUser(db: Db, user: NewUser): Promise<number | null> {
   try {
-    const row = await db.insertInto('users').values({ username: user.username, display_name: user.displayName, admin: user.admin, active: user.active, password_hash: user.passwordHash }).returning('id').executeTakeFirstOrThrow()
+    const row = await db.insertInto('users').values({ username: user.username, display_name: user.displayName, admin: user.admin, active: user.active, password_hash: user.passwordHash, agent_user: user.hostUser ? toJsonb(user.hostUser) : null }).returning('id').executeTakeFirstOrThrow()
     return row.id
   } catch (error) {
     if (isUniqueViolation(error)) return null
@@ -27,6 +36,7 @@ export interface UserChange {
   admin?: boolean | undefined
   active?: boolean | undefined
   passwordHash?: string | undefined
+  hostUser?: HostUserWords | undefined
 }
 export type UserChanged = 'done' | 'not-found' | 'name-taken' | 'last-admin'
 
@@ -48,6 +58,7 @@ export async function changeUser(db: Db, id: number, change: UserChange, keep: B
         ...(change.admin === undefined ? {} : { admin: change.admin }),
         ...(change.active === undefined ? {} : { active: change.active }),
         ...(change.passwordHash === undefined ? {} : { password_hash: change.passwordHash }),
+        ...(change.hostUser === undefined ? {} : { agent_user: toJsonb(change.hostUser) }),
       }).where('id', '=', id).executeTakeFirst()
       if (result.numUpdatedRows === 0n) return 'not-found'
       if (change.passwordHash !== undefined || change.active === false) await tx.deleteFrom('tokens').where('kind', '=', 'session').where('user_id', '=', id).where('hash', '<>', keep).execute()

@@ -17,6 +17,12 @@ export interface ExperimentRow {
   username: string
   display_name: string | null
   project_id: number
+  project_name: string
+  project_owner_id: number
+  workspace_id: number
+  workspace_name: string
+  /** its project or its workspace is */
+  parent_archived: boolean
   parent_id: number | null
   config: ExperimentConfig
   original_config: string
@@ -88,12 +94,13 @@ export async function findModelDefinition(db: Db, experimentId: number): Promise
 }
 
 const columns = sql`e.id, e.job_id, e.name, e.description, e.notes, e.labels, e.state, e.state_reason, e.archived, e.owner_id, u.username, u.display_name,
-  e.project_id, e.parent_id, e.config, e.original_config, e.resource_pool, e.slots_per_trial, e.priority, e.max_restarts, e.started_at, e.ended_at,
+  coalesce(pr.id, 1) AS project_id, coalesce(pr.name, 'Uncategorized') AS project_name, coalesce(pr.owner_id, 1) AS project_owner_id, coalesce(w.id, 1) AS workspace_id, coalesce(w.name, 'Uncategorized') AS workspace_name,
+  coalesce(pr.archived OR w.archived, false) AS parent_archived, e.parent_id, e.config, e.original_config, e.resource_pool, e.slots_per_trial, e.priority, e.max_restarts, e.started_at, e.ended_at,
   coalesce((SELECT octet_length(b.bytes) FROM blobs b WHERE b.digest = e.context_digest), 0) AS context_bytes,
   greatest(e.progress, coalesce(t.progress, 0)) AS progress, coalesce(t.ids, '{}') AS trial_ids, best.id AS best_trial_id, best.searcher_metric AS best_metric,
   coalesce(c.count, 0)::int AS checkpoint_count, coalesce(c.bytes, 0)::bigint AS checkpoint_bytes, a.state AS allocation_state, a.wait_reason`
 
-const joins = sql`JOIN users u ON u.id = e.owner_id
+const joins = sql`JOIN users u ON u.id = e.owner_id LEFT JOIN projects pr ON pr.id = e.project_id LEFT JOIN workspaces w ON w.id = pr.workspace_id
   LEFT JOIN LATERAL (SELECT array_agg(id ORDER BY id) AS ids, sum(progress) / greatest(count(*), (SELECT s.trials FROM searches s WHERE s.experiment_id = e.id)) AS progress FROM trials WHERE experiment_id = e.id) t ON true
   LEFT JOIN LATERAL (SELECT id, searcher_metric FROM trials WHERE experiment_id = e.id AND searcher_metric IS NOT NULL
     ORDER BY searcher_metric * CASE WHEN e.config #>> '{searcher,smaller_is_better}' = 'false' THEN -1 ELSE 1 END, id LIMIT 1) best ON true

@@ -57,6 +57,7 @@ export interface LogSource {
   taskId: string
   /** null for a task that is no trial */
   trialId: number | null
+  experimentId: number | null
   /** number of the newest line */
   lines: number
   /** no line can follow */
@@ -66,7 +67,7 @@ export interface LogSource {
 /** Whether more lines may come is read together with their number: what is written later has a higher one. */
 export async function findLogSource(db: Db, by: { taskId: string } | { trialId: number }): Promise<LogSource | null> {
   const which = 'taskId' in by ? sql`k.id = ${by.taskId}` : sql`t.id = ${by.trialId}`
-  const { rows } = await sql<LogSource>`SELECT k.id AS "taskId", t.id AS "trialId", k.log_lines AS lines,
+  const { rows } = await sql<LogSource>`SELECT k.id AS "taskId", t.id AS "trialId", k.experiment_id AS "experimentId", k.log_lines AS lines,
       (k.ended_at IS NOT NULL OR coalesce(t.state IN ('COMPLETED', 'CANCELED', 'ERROR'), false))
       AND NOT EXISTS (SELECT 1 FROM allocations a WHERE a.task_id = k.id AND a.state <> 'SEALED') AS ended
     FROM tasks k LEFT JOIN trials t ON t.task_id = k.id WHERE ${which}`.execute(db)

@@ -40,9 +40,9 @@ export async function findSession(db: Db, hash: Buffer): Promise<SessionRow | nu
 /** The allocation that this token speaks for, unless it is sealed or no longer the newest of its task (I3). */
 export async function findAllocationToken(db: Db, hash: Buffer): Promise<AllocationTokenRow | null> {
   const { rows } = await sql<AllocationTokenRow>`
-    SELECT a.id AS "allocationId", a.task_id AS "taskId", tr.id AS "trialId", k.experiment_id AS "experimentId", coalesce(e.owner_id, 0) AS "ownerId"
+    SELECT a.id AS "allocationId", a.task_id AS "taskId", tr.id AS "trialId", k.experiment_id AS "experimentId", coalesce(e.owner_id, c.owner_id, 0) AS "ownerId"
     FROM tokens t JOIN allocations a ON a.id = t.allocation_id JOIN tasks k ON k.id = a.task_id
-    LEFT JOIN trials tr ON tr.task_id = k.id LEFT JOIN experiments e ON e.id = k.experiment_id
+    LEFT JOIN trials tr ON tr.task_id = k.id LEFT JOIN experiments e ON e.id = k.experiment_id LEFT JOIN commands c ON c.task_id = k.id
     WHERE t.hash = ${hash} AND t.kind = 'allocation' AND a.state <> 'SEALED' AND a.epoch = k.epoch AND (t.expires_at IS NULL OR t.expires_at > now())`.execute(db)
   return rows[0] ?? null
 }

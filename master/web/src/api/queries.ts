@@ -3,7 +3,7 @@ import type { ApiAlarms, ApiInstanceDetails, ApiInstances, ApiPools, ApiWhyInsta
 import { bareState } from '../words/states.ts'
 import { requestJson } from './http.ts'
 import type {
-  AgentsAnswer, CheckpointFilesAnswer, CheckpointsAnswer, EventsAnswer, ExperimentAnswer, ExperimentsAnswer, TrialAnswer, TrialsAnswer, User, WhyAnswer,
+  AgentsAnswer, CheckpointFilesAnswer, CheckpointsAnswer, CurvesAnswer, EventsAnswer, ExperimentAnswer, ExperimentsAnswer, TrialAnswer, TrialsAnswer, User, WhyAnswer,
 } from './shapes.ts'
 
 /**
@@ -61,6 +61,17 @@ export function trialsQuery(id: number) {
     queryKey: ['experiment', id, 'trials'],
     queryFn: ({ signal }) => requestJson<TrialsAnswer>('GET', `/api/v1/experiments/${id}/trials?limit=1000`, { signal }),
     refetchInterval: SLOW_MS,
+  })
+}
+
+/** Null: the searcher's metric. */
+export function curvesQuery(id: number, asked: { group: string; metric: string } | null) {
+  const params = new URLSearchParams({ trials: '200', points: '200', ...asked })
+  return queryOptions({
+    queryKey: ['experiment', id, 'curves', params.toString()],
+    queryFn: ({ signal }) => requestJson<CurvesAnswer>('GET', `/api/v1/drover/experiments/${id}/curves?${params}`, { signal }),
+    refetchInterval: SLOW_MS,
+    placeholderData: keepPreviousData,
   })
 }
 

@@ -28,6 +28,7 @@ export interface Experiment {
   resourcePool?: Maybe<string>
   description?: Maybe<string>
   labels?: Maybe<string[]>
+  searcherType?: Maybe<string>
   searcherMetric?: Maybe<string>
   bestTrialSearcherMetric?: Maybe<number>
   checkpointCount?: Maybe<number>
@@ -76,6 +77,15 @@ export interface Trial {
 
 export interface TrialsAnswer {
   trials: Trial[]
+}
+
+/** Best trials first. */
+export interface CurvesAnswer {
+  metric: string
+  group: string
+  /** what else can be asked for */
+  metrics: { group: string; metric: string }[]
+  curves: { trialId: number; points: [number, number][] }[]
 }
 
 export interface TrialAnswer {
