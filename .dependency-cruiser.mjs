@@ -63,7 +63,7 @@ export default {
     room('agent/docker', '^agent/docker/', ['^protocol/', '^agent/plan/']),
     room('agent/host', '^agent/host/', ['^protocol/', '^agent/gather/']),
     room('agent/journal', '^agent/journal/', ['^protocol/']),
-    room('agent/gateway', '^agent/gateway/', ['^protocol/', '^agent/journal/door\\.ts$']),
+    room('agent/gateway', '^agent/gateway/', ['^protocol/', '^agent/journal/door\\.ts$', '^agent/plan/']),
     room('agent/bucket', '^agent/bucket/', ['^protocol/', '^agent/journal/door\\.ts$', '^agent/steps/attendant\\.ts$', '^agent/gateway/']),
     room('master/store', '^master/store/', ['^protocol/', '^master/(schedule|scale|reconcile|search)/']),
     room('master/cloud', '^master/cloud/', ['^protocol/', '^master/(schedule|scale)/']),

@@ -25,7 +25,7 @@ export function createAttendant(deps: AttendantDeps): Attendant {
   const gatewayOf = ({ spec, paths }: Pick<ExitedContainer, 'spec' | 'paths'>, place: GatewayPlace): ServedGateway => {
     const known = gateways.get(spec.alloc)
     if (known) return known
-    const gateway = serveAllocation({ ...deps, proxy, spec, run: paths.run, place, log: deps.log.child({ alloc: spec.alloc }) })
+    const gateway = serveAllocation({ ...deps, proxy, spec, run: paths.run, storage: paths.storage, place, log: deps.log.child({ alloc: spec.alloc }) })
     gateways.set(spec.alloc, gateway)
     return gateway
   }
@@ -56,6 +56,7 @@ export function createAttendant(deps: AttendantDeps): Attendant {
     },
     attach: (running) => void sideOf(running, running.place),
     preempt: (alloc) => sides.get(alloc)?.preempt(),
+    closed: (alloc) => sides.get(alloc)?.closed(),
     drain: (exited, signal) => abortable(sideOf(exited, null).drain(), signal),
     detach,
     async close() {

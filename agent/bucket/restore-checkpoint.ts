@@ -106,7 +106,7 @@ async function settleTree(path: string, user: { uid: number; gid: number }): Pro
 }
 
 /** An agent that is not root (a developer's) can give nothing away; its containers run as whom Docker says. */
-async function own(path: string, user: { uid: number; gid: number }): Promise<void> {
+export async function own(path: string, user: { uid: number; gid: number }): Promise<void> {
   try {
     await lchown(path, user.uid, user.gid)
   } catch (error) {

@@ -12,6 +12,8 @@ export interface ServedGateway {
   readonly opened: Promise<unknown>
   readonly place: GatewayPlace
   preempt(): void
+  /** Calls `listener` each time a checkpoint was reported. */
+  onReported(listener: () => void): void
   close(): Promise<void>
 }
 
@@ -20,6 +22,7 @@ export interface ServeOptions {
   proxy: Proxy
   spec: AllocationSpec
   run: string
+  storage: string
   place: GatewayPlace
   clock: Clock
   random: () => number
@@ -29,7 +32,9 @@ export interface ServeOptions {
 export function serveAllocation(options: ServeOptions): ServedGateway {
   const gone = new AbortController()
   const preemption = createPreemption((options.journal.allocation(options.spec.alloc)?.preemptAt ?? null) !== null)
-  const gateway = openGateway({ ...options, preemption, signal: gone.signal }).catch((error: unknown) => {
+  const listeners: (() => void)[] = []
+  const onReported = (): void => listeners.forEach((listener) => listener())
+  const gateway = openGateway({ ...options, preemption, onReported, signal: gone.signal }).catch((error: unknown) => {
     options.log.error({ err: error }, 'gateway failed')
     return null
   })
@@ -37,6 +42,7 @@ export function serveAllocation(options: ServeOptions): ServedGateway {
     opened: gateway,
     place: options.place,
     preempt: () => preemption.ask(),
+    onReported: (listener) => void listeners.push(listener),
     async close() {
       gone.abort()
       await (await gateway)?.close()

@@ -1,6 +1,6 @@
 import type { FileHandle } from 'node:fs/promises'
 import { BucketError, type Bucket } from '../../protocol/bucket/door.ts'
-import { checkpointPrefix } from '../../protocol/bucket/layout.ts'
+import { checkpointPrefix, partKey } from '../../protocol/bucket/layout.ts'
 import type { Clock } from '../../protocol/kit/clock.ts'
 import type { Log } from '../../protocol/kit/log.ts'
 import type { AllocationSpec } from '../../protocol/wire/spec.ts'
@@ -12,6 +12,8 @@ import { hasCode, openDirectory, pathOf } from './beneath.ts'
 import { CheckpointError } from './checkpoint-files.ts'
 import type { Ledger, LedgerEntry } from './checkpoint-ledger.ts'
 import { identityOf } from './declare-checkpoints.ts'
+import { withManifestAt } from './part-list.ts'
+import { openReported } from './reported-directory.ts'
 import { createTrouble, type Trouble } from './trouble.ts'
 import { findUploaded, isPassing, uploadCheckpoint, type Uploaded, type UploadJob } from './upload-checkpoint.ts'
 
@@ -62,11 +64,14 @@ export async function settleCheckpoint(options: SettleOptions, attempt: Attempt)
 
 async function upload(options: SettleOptions, { row, isFresh, sent, trouble }: Attempt): Promise<Uploaded> {
   const { spec, bucket, signal } = options
-  const entry = await options.ledger.get(row.uuid)
-  const place = { bucket, prefix: checkpointPrefix(spec.root, epochOf(spec.alloc), row.ordinal, row.uuid), head: headOf(options, row, entry), signal }
+  const { reported } = row
+  const entry = reported ? null : await options.ledger.get(row.uuid)
+  const [epoch, createdAt] = [epochOf(spec.alloc), reported?.createdAt ?? entry?.createdAt]
+  const prefix = checkpointPrefix(spec.root, epoch, row.ordinal, row.uuid)
+  const place = { bucket: reported?.part ? withManifestAt(bucket, prefix, partKey(spec.root, epoch, row.ordinal, row.uuid, spec.rank)) : bucket, prefix, head: headOf(options, row, createdAt), signal }
   const before = isFresh ? null : await findUploaded(place)
   if (before) return before
-  const directory = await openStep(options.paths.checkpoints, row.directory, entry)
+  const directory = reported ? await openReported(options.paths.storage, row.uuid, reported.metadata === undefined) : await openStep(options.paths.checkpoints, row.directory, entry)
   try {
     return await uploadCheckpoint({ ...place, directory, sent, onBytes: () => trouble.over(), onRetry: (error) => trouble.saw(error.message) })
   } finally {
@@ -74,19 +79,21 @@ async function upload(options: SettleOptions, { row, isFresh, sent, trouble }: A
   }
 }
 
-function headOf({ journal, spec, clock }: SettleOptions, row: JournalCheckpoint, entry: LedgerEntry | null): UploadJob['head'] {
+function headOf({ journal, spec, clock }: SettleOptions, row: JournalCheckpoint, createdAt: string | undefined): UploadJob['head'] {
   const earlier = journal.checkpoints(spec.alloc).filter((other) => other.state === 'uploaded' && other.ordinal < row.ordinal)
   const parent = earlier.at(-1)?.uuid ?? spec.restore?.uuid ?? null
-  return { uuid: row.uuid, alloc: spec.alloc, epoch: epochOf(spec.alloc), ordinal: row.ordinal, steps: row.steps, parent, createdAt: entry?.createdAt ?? new Date(clock.wallMs()).toISOString() }
+  return { uuid: row.uuid, alloc: spec.alloc, epoch: epochOf(spec.alloc), ordinal: row.ordinal, steps: row.steps, parent, createdAt: createdAt ?? new Date(clock.wallMs()).toISOString() }
 }
 
 function commitUploaded({ journal, clock }: SettleOptions, row: JournalCheckpoint, uploaded: Uploaded): void {
   const t = clock.wallMs()
   const { alloc, uuid, ordinal, steps } = row
-  const { problem, ...facts } = uploaded
+  const { problem, ...found } = uploaded
+  // what was reported is what the harness merged of all ranks
+  const facts = { ...found, metadata: row.reported?.metadata ?? found.metadata }
   journal.transaction((tx) => {
-    if (problem !== null) tx.append(note(alloc, 'WARNING', `metadata.json of checkpoint ${row.directory} was not taken as metadata: ${problem}`, t))
-    tx.append({ kind: 'checkpoint-uploaded', alloc, t, uuid, ordinal, steps, ...facts })
+    if (problem !== null && row.reported === undefined) tx.append(note(alloc, 'WARNING', `metadata.json of checkpoint ${row.directory} was not taken as metadata: ${problem}`, t))
+    tx.append(row.reported?.part ? { kind: 'checkpoint-part', alloc, t, uuid, list: facts.manifest } : { kind: 'checkpoint-uploaded', alloc, t, uuid, ordinal, steps, ...facts })
     tx.putCheckpoint({ ...row, state: 'uploaded' })
   })
 }

@@ -11,6 +11,7 @@ import { markPreempted } from './mark-preempted.ts'
 import type { ServedGateway } from './served-gateway.ts'
 import { shipLogs } from './ship-logs.ts'
 import { streamCheckpoints } from './stream-checkpoints.ts'
+import { syncTensorboard } from './sync-tensorboard.ts'
 
 export interface AttendantDeps {
   journal: Journal
@@ -38,6 +39,8 @@ export interface SideOptions extends AttendantDeps {
 /** The side work of one allocation. */
 export interface Side {
   preempt(): void
+  /** A row of a checkpoint is new in the journal. */
+  closed(): void
   /** Resolves when nothing is left to ship. */
   drain(): Promise<void>
   stop(): Promise<void>
@@ -53,22 +56,25 @@ export function attend(options: SideOptions): Side {
   const logs = shipLogs({ ...kit, link: options.link, subject: logSubject(options.agentId, spec.alloc), rank: spec.rank, containerId: container.containerId, path: container.logPath })
   const metrics = followMetrics({ ...kit, alloc: spec.alloc, path: paths.metricsFile })
   const checkpoints = streamCheckpoints({ ...kit, bucket: options.bucket, spec, paths })
+  const tensorboard = spec.harness?.storage === 'cluster' ? syncTensorboard({ ...kit, bucket: options.bucket, spec, storage: paths.storage }) : null
+  gateway?.onReported(() => checkpoints.wake())
   let draining: Promise<void> | null = null
   return {
     preempt() {
       gateway?.preempt()
       markPreempted(paths.preemptFile, spec.user)
     },
-    drain: () => (draining ??= drain()),
+    closed: () => checkpoints.wake(),
+    drain: () => (draining ??= drain().finally(() => (draining = null))),
     async stop() {
       stopping.abort(new Error('side work was stopped'))
-      await Promise.all([gateway?.close(), logs.ended, metrics.ended, checkpoints.ended])
+      await Promise.all([gateway?.close(), logs.ended, metrics.ended, checkpoints.ended, tensorboard?.ended])
     },
   }
 
   /** The gateway first: what it still commits comes before the end of the metrics file and of the log. */
   async function drain(): Promise<void> {
     await gateway?.close()
-    await Promise.all([metrics.finish(), checkpoints.finish(), logs.finish()])
+    await Promise.all([metrics.finish(), checkpoints.finish(), tensorboard?.finish(), logs.finish()])
   }
 }

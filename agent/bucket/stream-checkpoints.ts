@@ -26,7 +26,9 @@ export interface StreamOptions {
 }
 
 export interface CheckpointStream {
-  /** The writer is gone: resolves when every declared checkpoint, after one last look, is uploaded or failed. */
+  /** A row was journalled from elsewhere: reported through the gateway, or asked for by the master. */
+  wake(): void
+  /** The writer is gone: resolves when every declared checkpoint, after one last look, is uploaded or failed. May be asked again. */
   finish(): Promise<void>
   readonly ended: Promise<void>
 }
@@ -37,7 +39,7 @@ export function streamCheckpoints(options: StreamOptions): CheckpointStream {
   const alloc = spec.alloc
   const ledger = openLedger(paths.root)
   const declarer = createDeclarer({ journal, ledger, alloc, path: paths.checkpoints, clock })
-  const finished = Promise.withResolvers<void>()
+  let finished = Promise.withResolvers<void>()
   /** declared in this life: no earlier one can have uploaded them */
   const fresh = new Set<string>()
   let attempt: Attempt | null = null
@@ -50,8 +52,11 @@ export function streamCheckpoints(options: StreamOptions): CheckpointStream {
   const uploads = startLoop({ ...kit, name: 'upload-checkpoints', pass: uploadAll, sweepMs: SWEEP_MS, capMs: 30_000 })
   const scans = startLoop({ ...kit, name: 'declare-checkpoints', pass: scan, sweepMs: SCAN_MS })
   return {
+    wake: () => uploads.wake(),
     finish() {
+      if (looked) finished = Promise.withResolvers<void>()
       last = true
+      looked = false
       scans.wake()
       return finished.promise
     },

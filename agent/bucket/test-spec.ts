@@ -18,8 +18,9 @@ export function specOf(overrides: Partial<AllocationSpec> = {}): AllocationSpec 
 export async function freshPaths(): Promise<AllocationPaths> {
   const root = await mkdtemp(join(tmpdir(), 'drover-alloc-'))
   const run = join(root, 'run')
-  const paths = { root, run, checkpoints: join(run, 'checkpoints'), restored: join(run, 'restored'), metricsFile: join(run, 'metrics.jsonl'), preemptFile: join(run, 'preempt') }
+  const paths = { root, run, checkpoints: join(run, 'checkpoints'), storage: join(run, 'storage'), restored: join(run, 'restored'), metricsFile: join(run, 'metrics.jsonl'), preemptFile: join(run, 'preempt') }
   await mkdir(paths.checkpoints, { recursive: true })
+  await mkdir(paths.storage, { recursive: true })
   await writeFile(paths.metricsFile, '')
   return paths
 }

@@ -3,6 +3,7 @@ import { pipeline } from 'node:stream/promises'
 import { createGunzip } from 'node:zlib'
 import { extract, pack, type Extract, type Header } from 'tar-stream'
 import type { AllocationSpec } from '../../protocol/wire/spec.ts'
+import { INFO_DIR } from '../plan/harness.ts'
 import { ModelDefinitionError } from './errors.ts'
 
 /** The master refuses more when it is submitted; a bomb must not fill the host either. */
@@ -13,10 +14,10 @@ type Write = (header: Partial<Header> & { name: string }, body?: Buffer) => Prom
 
 /**
  * A tar for the root of the container's file system: the work directory and, below it, the model definition (a
- * gzipped tar), entry by entry. Only plain files and directories pass, owned by the user of the run; nothing
+ * gzipped tar), entry by entry; beside it `info`, file name -> text, for the `determined` package. Only plain files and directories pass, owned by the user of the run; nothing
  * touches the host's disk. The stream ends with ModelDefinitionError where the archive is not fit.
  */
-export function packWorkDir(spec: Pick<AllocationSpec, 'workDir' | 'user'>, archive: Buffer | null): Readable {
+export function packWorkDir(spec: Pick<AllocationSpec, 'workDir' | 'user'>, archive: Buffer | null, info: Readonly<Record<string, string>> = {}): Readable {
   const owner = { uid: spec.user.uid, gid: spec.user.gid }
   const out = pack()
   const base = spec.workDir.replace(/^\/+|\/+$/g, '')
@@ -28,6 +29,8 @@ export function packWorkDir(spec: Pick<AllocationSpec, 'workDir' | 'user'>, arch
     })
   const fillIn = async (): Promise<void> => {
     for (const directory of newDirectories(base)) await write({ name: `${directory}/`, type: 'directory', mode: 0o755 })
+    for (const directory of DETERMINED_DIRECTORIES) await write({ name: `${directory}/`, type: 'directory', mode: 0o755 })
+    for (const [name, text] of Object.entries(info)) await write({ name: `${INFO_DIR.slice(1)}/${name}`, type: 'file', mode: 0o644 }, Buffer.from(text))
     if (archive !== null) await copyEntries(archive, base, write)
     out.finalize()
   }
@@ -55,8 +58,10 @@ async function copyAll(reader: Extract, base: string, write: Write): Promise<voi
     if (name === null) continue
     const mode = entry.header.mode & 0o777
     const { type, mtime } = entry.header
-    if (type === 'directory') await write({ name: `${base}/${name}/`, type, mode: mode | 0o700, mtime })
-    if (type === 'file' || type === 'contiguous-file') await write({ name: `${base}/${name}`, type: 'file', mode, size: body.length, mtime }, body)
+    for (const root of type === 'directory' ? [base, MODEL_COPY] : []) await write({ name: `${root}/${name}/`, type: 'directory', mode: mode | 0o700, mtime })
+    if (type !== 'file' && type !== 'contiguous-file') continue
+    await write({ name: `${base}/${name}`, type: 'file', mode, size: body.length, mtime }, body)
+    await write({ name: `${MODEL_COPY}/${name}`, type: 'link', linkname: `${base}/${name}`, mode, mtime })
   }
 }
 
@@ -78,6 +83,10 @@ function safeName(name: string): string | null {
   if (parts.includes('..') || name.startsWith('/') || name.includes('\u0000')) throw new ModelDefinitionError(`the model definition holds the path ${JSON.stringify(name.slice(0, 200))}, which leads outside`)
   return parts.length === 0 ? null : parts.join('/')
 }
+
+/** What the `determined` package saves with a checkpoint of its trial classes: the model definition once more, as links of the same files. */
+const MODEL_COPY = 'run/determined/train/model'
+const DETERMINED_DIRECTORIES = ['run/determined', INFO_DIR.slice(1), 'run/determined/train', MODEL_COPY]
 
 const SYSTEM_DIRECTORIES = ['run', 'tmp', 'opt', 'home', 'usr', 'var', 'root', 'mnt', 'srv']
 

@@ -26,6 +26,10 @@ export function answerError(response: ServerResponse, error: HttpError): void {
 
 /** The whole body as text; 413 beyond `maxBytes`. */
 export async function readBody(request: IncomingMessage, maxBytes: number): Promise<string> {
+  return (await readBytes(request, maxBytes)).toString('utf8')
+}
+
+export async function readBytes(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
   const tooLarge = (): HttpError => new HttpError(413, `the body is larger than the ${maxBytes} bytes allowed here; report less at a time`)
   if (Number(request.headers['content-length'] ?? 0) > maxBytes) throw tooLarge()
   const chunks: Buffer[] = []
@@ -35,5 +39,5 @@ export async function readBody(request: IncomingMessage, maxBytes: number): Prom
     if (bytes > maxBytes) throw tooLarge()
     chunks.push(chunk)
   }
-  return Buffer.concat(chunks).toString('utf8')
+  return Buffer.concat(chunks)
 }

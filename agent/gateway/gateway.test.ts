@@ -1,5 +1,5 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
-import { mkdtemp, rm, stat } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, stat } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type Server } from 'node:http'
 import { connect, createServer as createNetServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -16,11 +16,13 @@ import { createPreemption, type Preemption } from './preemption.ts'
 import { createProxy, type Proxy } from './proxy.ts'
 
 const spec = specOf()
+const UUID = '0b2f8f4e-8c1a-4c59-9d3e-1f2a3b4c5d6e'
 const log = { ...createLog({ name: 'test', level: 'error' }), warn: () => undefined }
 let directory: string
 let journal: ReturnType<typeof openJournal>
 let preemption: Preemption
 let master: Server
+let reported: number
 let seen: { method: string; url: string; headers: IncomingMessage['headers']; body: string }[]
 let proxy: Proxy
 let gateway: Gateway | null
@@ -31,6 +33,7 @@ beforeEach(async () => {
   journal = openJournal(directory, (error) => { throw error })
   preemption = createPreemption(false)
   seen = []
+  reported = 0
   master = createServer((request, response) => {
     let body = ''
     request.on('data', (chunk: Buffer) => (body += chunk.toString()))
@@ -44,7 +47,7 @@ beforeEach(async () => {
   const socket = createNetServer()
   await new Promise<void>((resolve) => socket.listen(0, '127.0.0.1', resolve))
   url = `http://127.0.0.1:${(socket.address() as AddressInfo).port}`
-  gateway = serveGateway(socket, { spec, journal, preemption, proxy, clock: realClock, log })
+  gateway = serveGateway(socket, { spec, journal, preemption, proxy, storage: directory, onReported: () => void (reported += 1), clock: realClock, log })
 })
 afterEach(async () => {
   await gateway?.close()
@@ -83,8 +86,18 @@ test.each([
   ['/api/v1/trials/7/metrics', JSON.stringify({ group: 5, metrics: {} }), 400, 'group'],
   ['/api/v1/trials/7/metrics', JSON.stringify({ group: 't', metrics: { trialId: 8, metrics: { avgMetrics: {} } } }), 400, 'runs trial 7'],
   ['/api/v1/trials/7/metrics', JSON.stringify({ group: 't', metrics: { stepsCompleted: -1, metrics: { avgMetrics: {} } } }), 400, 'stepsCompleted'],
-  ['/api/v1/trials/7/metrics', JSON.stringify(report({ a: 'x'.repeat(600_000) })), 413, 'at most'],
-  ['/api/v1/trials/7/metrics', 'x'.repeat(8 * 1024 * 1024 + 1), 413, 'larger'],
+  ['/api/v1/trials/7/metrics', 'x'.repeat(32 * 1024 * 1024 + 1), 413, 'larger'],
+  ['/api/v1/trials/7/metrics', JSON.stringify({ group: 't', metrics: { metrics: { avgMetrics: {}, batchMetrics: [1] } } }), 400, 'batchMetrics'],
+  ['/api/v1/trials/7/metrics', JSON.stringify({ group: 't', metrics: { reportTime: 'soon', metrics: { avgMetrics: {} } } }), 400, 'reportTime'],
+  ['/api/v1/trials/7/runner/metadata', '{"state":5}', 400, 'state must be text'],
+  ['/api/v1/trials/7/early_exit', '{"reason":"BORED"}', 400, 'EXITED_REASON_INVALID_HP'],
+  ['/api/v1/checkpoints', '{"uuid":"../../etc"}', 400, 'uuid must be'],
+  ['/api/v1/checkpoints', JSON.stringify({ uuid: UUID, allocationId: 'trial-7.1' }), 400, 'allocationId'],
+  ['/api/v1/checkpoints', JSON.stringify({ uuid: UUID, metadata: { steps_completed: 'x' } }), 400, 'steps_completed'],
+  ['/api/v1/checkpoints', JSON.stringify({ uuid: UUID, metadata: { steps_completed: 1 }, resources: { a: '-1' } }), 400, 'size in bytes'],
+  ['/api/v1/checkpoints', JSON.stringify({ uuid: UUID, metadata: { steps_completed: 1 } }), 400, 'there is no directory'],
+  ['/api/v1/checkpoints', JSON.stringify({ uuid: UUID, metadata: { a: 'x'.repeat(300_000) } }), 413, 'at most'],
+  ['/api/v1/allocations/trial-7.1/ready', '{}', 404, 'trial-7.2'],
   ['/api/v1/trials/8/metrics', JSON.stringify(report({})), 404, 'runs trial 7'],
   ['/api/v1/trials/7/early_exit', '{"reason":"EXITED_REASON_UNSPECIFIED"}', 400, 'EXITED_REASON_INVALID_HP'],
   ['/api/v1/trials/8/early_exit', '{"reason":"EXITED_REASON_INVALID_HP"}', 404, 'trial 8'],
@@ -118,9 +131,9 @@ test('a preemption poll waits for its time, or for the word', async () => {
 })
 
 test('the rest goes to the master with the allocation token and without what is the container\'s', async () => {
-  const response = await fetch(`${url}/api/v1/runs/start?a=1`, { method: 'POST', body: 'x'.repeat(1_000_000), headers: { authorization: 'Bearer stolen', 'grpc-metadata-x-allocation-token': 'Bearer x', cookie: 'auth=1', 'x-kept': 'yes' } })
+  const response = await fetch(`${url}/api/v1/users?a=1`, { method: 'POST', body: 'x'.repeat(1_000_000), headers: { authorization: 'Bearer stolen', 'grpc-metadata-x-allocation-token': 'Bearer x', cookie: 'auth=1', 'x-kept': 'yes' } })
   expect([response.status, response.headers.get('x-from'), await response.text()]).toEqual([418, 'master', 'master got 1000000'])
-  expect(seen).toMatchObject([{ method: 'POST', url: '/api/v1/runs/start?a=1', headers: { authorization: 'Bearer secret-token', 'x-kept': 'yes' } }])
+  expect(seen).toMatchObject([{ method: 'POST', url: '/api/v1/users?a=1', headers: { authorization: 'Bearer secret-token', 'x-kept': 'yes' } }])
   expect(Object.keys(seen[0]?.headers ?? {})).not.toContain('cookie')
   expect(Object.keys(seen[0]?.headers ?? {})).not.toContain('grpc-metadata-x-allocation-token')
 })
@@ -135,13 +148,59 @@ test('an absolute request target does not choose the host', async () => {
   expect((await raw('GET http://169.254.169.254/api/v1/x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')).status).toBe(404)
 })
 
-test('a master that is away is told as 503 with the time to come again', async () => {
+test('a call waits for a master that is away, and is answered when it is back; what must not be lost does not wait', async () => {
+  const { port } = master.address() as AddressInfo
   master.closeAllConnections()
   await new Promise((resolve) => master.close(resolve))
-  const response = await fetch(`${url}/api/v1/trials/7`)
-  expect([response.status, response.headers.get('retry-after')]).toEqual([503, '5'])
-  expect(await messageOf(response)).toContain('cannot be reached')
+  const waiting = fetch(`${url}/api/v1/trials/7`)
   expect((await post('/api/v1/trials/7/metrics', report({ loss: 1 }))).status).toBe(200)
+  expect((await post('/api/v1/trials/7/early_exit', { reason: 'EXITED_REASON_INVALID_HP' })).status).toBe(200)
+  const answers = [503, 418]
+  master = createServer((_request, response) => response.writeHead(answers.shift() ?? 500).end('back'))
+  await new Promise<void>((resolve) => master.listen(port, '127.0.0.1', resolve))
+  expect((await waiting).status).toBe(418)
+})
+
+test('a POST that may have been carried out is not sent twice', async () => {
+  let calls = 0
+  master.removeAllListeners('request').on('request', (request: IncomingMessage) => {
+    calls += 1
+    request.socket.destroy()
+  })
+  const response = await post('/api/v1/experiments', {})
+  expect([response.status, calls]).toEqual([503, 1])
+})
+
+test('a reported checkpoint is in the journal and the outbox when it is answered, once, and known here at once', async () => {
+  await mkdir(join(directory, UUID))
+  const body = { uuid: UUID, taskId: 'trial-7', allocationId: 'trial-7.2', metadata: { steps_completed: 9, mine: 'x' }, resources: { 'a/': '0', 'a/b': '5' }, state: 'STATE_COMPLETED' }
+  expect([(await post('/api/v1/checkpoints', body)).status, (await post('/api/v1/checkpoints', body)).status, reported]).toEqual([200, 200, 1])
+  expect(journal.checkpoints('trial-7.2')).toMatchObject([{ uuid: UUID, ordinal: 1, steps: 9, state: 'declared', reported: { part: false } }])
+  expect(events()).toMatchObject([{ kind: 'checkpoint-declared', uuid: UUID, steps: 9, reported: { how: 'alone', metadata: { mine: 'x' }, resources: { 'a/b': 5 } } }])
+  expect(await (await fetch(`${url}/api/v1/checkpoints/${UUID}`)).json()).toMatchObject({ checkpoint: { state: 'STATE_ACTIVE', metadata: { mine: 'x' }, resources: { 'a/b': '5' } } })
+})
+
+test('a report of any size that is taken goes in parts that make the same again', async () => {
+  const values = { text: `"\u20ac\ud83d\ude00${'é'.repeat(10)}`.repeat(60_000) }
+  expect((await post('/api/v1/trials/7/metrics', report(values))).status).toBe(200)
+  const parts = events().filter((event) => event.kind === 'metrics-part')
+  expect(parts.length).toBeGreaterThan(1)
+  expect(parts.every((part) => part.of === parts.length && Buffer.byteLength(JSON.stringify(part)) < 880_000)).toBe(true)
+  expect(JSON.parse(parts.map((part) => part.text).join(''))).toMatchObject({ group: 'validation', steps: 100, values })
+})
+
+test('status, alerts, shipped logs and the owner; what needs nothing is answered', async () => {
+  await post('/api/v1/trials/7/runner/metadata', { state: 'validating' })
+  await post('/api/v1/webhooks/custom', { data: { title: 'a', description: 'b', level: 'LOG_LEVEL_ERROR' } })
+  await post('/api/v1/task/logs', { logs: [{ log: 'one\n', level: 'LOG_LEVEL_WARNING' }] })
+  expect(events()).toMatchObject([{ kind: 'status', state: 'validating' }, { kind: 'note', level: 'ERROR', text: 'alert: a: b' }, { kind: 'note', level: 'WARNING', text: 'one' }])
+  for (const path of ['runs/start', 'allocations/trial-7.2/ready', 'allocations/trial-7.2/waiting', 'allocations/trial-7.2/acceleratorData', 'allocations/trial-7.2/proxy_address', 'allocations/trial-7.2/notify_container_running', 'allocations/trial-7.2/resources/r/daemon']) {
+    expect((await post(`/api/v1/${path}`, {})).status).toBe(200)
+  }
+  expect(await (await fetch(`${url}/api/v1/me`)).json()).toMatchObject({ user: { username: 'u' } })
+  expect(await (await fetch(`${url}/api/v1/allocations/trial-7.2/resources/trial-7.2.r0/rendezvous`)).json()).toEqual({ rendezvousInfo: { addresses: ['127.0.0.1'], rank: 0, slots: [1] } })
+  expect((await fetch(`${url}/api/v1/allocations/trial-7.2/resources/other/rendezvous`)).status).toBe(404)
+  expect(seen).toEqual([])
 })
 
 test('garbage and upgrades are answered and harm nothing', async () => {
@@ -194,7 +253,7 @@ describe.skipIf(!canUnshare)('in the network namespace of a container', () => {
     return text
   }
   const openInside = (pid = container.pid ?? 0, signal = new AbortController().signal): Promise<Gateway | null> =>
-    openGateway({ spec, journal, preemption, proxy, clock: realClock, random: () => 0, log, place: { at: 'namespace', pid, listening: null }, run: directory, signal })
+    openGateway({ spec, journal, preemption, proxy, storage: directory, onReported: () => undefined, clock: realClock, random: () => 0, log, place: { at: 'namespace', pid, listening: null }, run: directory, signal })
 
   test('it serves there, and nowhere else, without a process there', async () => {
     const opened = await openInside()

@@ -2,7 +2,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Server as NetServer } from 'node:net'
 import type { Log } from '../../protocol/kit/log.ts'
 import { HttpError, answerError } from './answer.ts'
-import { route, type RouteOptions } from './routes.ts'
+import type { RouteOptions } from './call.ts'
+import { route } from './routes.ts'
 
 /** Port on the container's own loopback; `DET_MASTER` names it. */
 export const GATEWAY_PORT = 18_080

@@ -7,7 +7,7 @@ import type { Log } from '../../protocol/kit/log.ts'
 import { note } from './note.ts'
 import { GATEWAY_PORT, serveGateway, type Gateway } from './gateway.ts'
 import { SharedNetworkError, listenInside } from './listen-inside.ts'
-import type { RouteOptions } from './routes.ts'
+import type { RouteOptions } from './call.ts'
 
 const ATTEMPTS = 6
 

@@ -29,13 +29,18 @@ export function interfaceOf(address: string): string | undefined {
   return Object.entries(networkInterfaces()).find(([, all]) => all?.some((one) => one.address === address))?.[0]
 }
 
-/** One that nothing listens on and that is not in `given`. It is not held: what is given must be remembered by the caller. */
-export async function freePort(given: ReadonlySet<number>, random: () => number): Promise<number> {
+/** The first of `count` in a row that nothing listens on and that are not in `given`. They are not held: what is given must be remembered by the caller. */
+export async function freePort(given: ReadonlySet<number>, random: () => number, count = 1): Promise<number> {
   for (let tried = 0; tried < TRIES; tried += 1) {
     const port = PORTS.from + Math.floor(random() * (PORTS.to - PORTS.from))
-    if (!given.has(port) && (await isFree(port))) return port
+    if (await areFree(Array.from({ length: count }, (_, index) => port + index), given)) return port
   }
   throw new Error(`no free port from ${PORTS.from} to ${PORTS.to} in ${TRIES} tries`)
+}
+
+async function areFree(ports: readonly number[], given: ReadonlySet<number>): Promise<boolean> {
+  if (ports.some((port) => given.has(port))) return false
+  return (await Promise.all(ports.map(isFree))).every(Boolean)
 }
 
 function isFree(port: number): Promise<boolean> {

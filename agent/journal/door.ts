@@ -46,6 +46,8 @@ export interface JournalAllocation {
   stopAt: number | null
   acceptedAt: number
   /** of a gang: where this member is reached; absent until it is chosen */
+  /** of a gang: where all its members are, since the container was made */
+  peers?: readonly { rank: number; address: string; port: number }[]
   place?: { network: 'host' | 'bridge'; address: string; port: number; gatewayPort: number; interface?: string }
 }
 
@@ -54,9 +56,11 @@ export interface JournalCheckpoint {
   uuid: string
   ordinal: number
   steps: number
-  /** directory name below the checkpoint directory, `step-<n>` */
+  /** directory name: `step-<n>` below the checkpoint directory, of a reported one its uuid below the storage directory */
   directory: string
   state: 'declared' | 'uploaded' | 'failed'
+  /** of one that came through the gateway, or that the master asks a member of a gang to close: then without the report's words. `part`: this member's files alone, the master makes the manifest */
+  reported?: { createdAt: string; part: boolean; metadata?: Record<string, unknown>; resources?: Record<string, number> }
 }
 
 /** Append-only; `append` gives the seq and returns after fsync. Wakes the sender. */

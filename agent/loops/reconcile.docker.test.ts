@@ -40,7 +40,7 @@ describe.skipIf(missing)('allocations on a real Docker Engine', () => {
     expect(rig.events().map((event) => event.seq)).toEqual([1, 2, 3, 4, 5])
     expect(exitOf()).toMatchObject({ exit: 'completed', code: 0, oomKilled: false })
     expect(rig.attendant.calls).toEqual([`attach ${A} alive`, `drain ${A}`])
-    expect((await rig.docker.tail(containerId(), 20)).split('\n').filter(Boolean).sort()).toEqual(['/run/determined/workdir', '1234', '1234', 'checkpoints', 'deep', 'done', 'gateway-ready', 'hello', 'metrics.jsonl'].sort())
+    expect((await rig.docker.tail(containerId(), 20)).split('\n').filter(Boolean).sort()).toEqual(['/run/determined/workdir', '1234', '1234', 'checkpoints', 'deep', 'done', 'gateway-ready', 'hello', 'metrics.jsonl', 'storage'].sort())
     expect(existsSync(`${allocationPaths(rig.dir, A).checkpoints}/x`)).toBe(true)
     rig.want(spec, 'discard')
     await until('it is gone', async () => phase() === undefined && (await rig.docker.list()).length === 0)

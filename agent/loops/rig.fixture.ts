@@ -43,6 +43,7 @@ export function fakeAttendant(): FakeAttendant {
     serve: async ({ paths }) => writeFileSync(join(paths.run, RUN_NAMES.gatewayReady), ''),
     attach: ({ spec, place }) => void calls.push(`attach ${spec.alloc} ${place.at === 'host' || place.pid > 0 ? 'alive' : 'dead'}`),
     preempt: (alloc) => void calls.push(`preempt ${alloc}`),
+    closed: (alloc) => void calls.push(`closed ${alloc}`),
     drain: async ({ spec }, signal) => {
       calls.push(`drain ${spec.alloc}`)
       await Promise.race([fake.gate, new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()))])

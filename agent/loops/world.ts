@@ -55,7 +55,8 @@ export async function loadWorld(context: StepContext, desired: readonly Desired[
     const task = parseAllocationId(alloc)?.task
     if (task !== undefined) highestEpoch.set(task, context.journal.highestEpoch(task))
   }
+  const closed = new Set(desired.filter((want) => want.close !== undefined).flatMap((want) => context.journal.checkpoints(want.alloc).map((row) => row.uuid)))
   const [attached, imageReady, refused] = [new Set(context.attached), new Set(context.imageReady), new Set(context.refused.all())]
   const { containers, sandboxes } = await view.fresh(context.clock.monotonicMs())
-  return { now: context.clock.wallMs(), desired, rows, containers, sandboxes, spareSandbox: spareName(context.agentId, context.clusterId), busy, attached, imageReady, refused, highestEpoch }
+  return { now: context.clock.wallMs(), desired, rows, containers, sandboxes, spareSandbox: spareName(context.agentId, context.clusterId), busy, attached, imageReady, refused, highestEpoch, closed }
 }

@@ -34,7 +34,7 @@ export class HostModel {
     return {
       now: this.now, desired: this.desired, retiring: this.retiring, rows: [...this.rows.values()], containers: [...this.containers.values()],
       sandboxes: [...this.sandboxes.values()], spareSandbox: SPARE, busy: new Map(), attached: new Set(this.attached),
-      imageReady: new Set(this.imageReady), refused: new Set(this.refused), highestEpoch: new Map(this.highest),
+      imageReady: new Set(this.imageReady), refused: new Set(this.refused), closed: new Set(), highestEpoch: new Map(this.highest),
     }
   }
 

@@ -32,6 +32,8 @@ function planOne(subject: Subject, world: World, claims: ReadonlySet<string>): S
   if (underWay !== undefined) return planInterrupt(alloc, want, underWay)
   if (want?.want === 'discard') return planDiscard(subject, want, world)
   if (row === null) return want === null ? null : planUnknown(subject, want, world)
+  const closing = planClose(want, row, world)
+  if (closing !== null) return closing
   switch (row.phase) {
     case 'accepted':
     case 'restored':
@@ -44,6 +46,13 @@ function planOne(subject: Subject, world: World, claims: ReadonlySet<string>): S
     case 'drained':
       return null
   }
+}
+
+/** Also after the end: what the member wrote lies on this host until the discard. */
+function planClose(want: Desired | null, row: AllocationRow, world: World): Step | null {
+  if (row.phase !== 'started' && row.phase !== 'exited' && row.phase !== 'drained') return null
+  const checkpoints = want?.close?.filter(({ uuid }) => !world.closed.has(uuid)) ?? []
+  return checkpoints.length === 0 ? null : { kind: 'close', alloc: row.alloc, checkpoints, reason: 'another member of the gang has reported a checkpoint' }
 }
 
 const LAUNCHING: readonly StepKind[] = ['accept', 'adopt', 'ensure-image', 'restore', 'rendezvous', 'create']

@@ -1,4 +1,4 @@
-import type { Peer } from '../../protocol/wire/heartbeat.ts'
+import type { Closing, Peer } from '../../protocol/wire/heartbeat.ts'
 import type { ExitKind } from '../../protocol/words/failures.ts'
 
 /**
@@ -32,6 +32,8 @@ export type Step =
   | { kind: 'vanished'; alloc: string; reason: string }
   /** ended before a container ran */
   | { kind: 'abandon'; alloc: string; exit: ExitKind; reason: string }
+  /** of a gang: send this member's part of what another one reported */
+  | { kind: 'close'; alloc: string; checkpoints: readonly Closing[]; reason: string }
   | { kind: 'drain'; alloc: string; reason: string }
   /** remove container, sandbox, files and journal row */
   | { kind: 'discard'; alloc: string; containerIds: readonly string[]; sandboxIds: readonly string[]; reason: string }

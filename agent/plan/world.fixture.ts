@@ -51,5 +51,5 @@ export function aWorld(change: Partial<World> = {}): World {
     if (id !== null) highestEpoch.set(id.task, Math.max(id.epoch, highestEpoch.get(id.task) ?? 0))
   }
   const sandboxes = rows.filter((row) => row.phase === 'created').map((row) => aSandbox(row.alloc))
-  return { now: 1_000_000, desired: [], retiring: false, rows, containers: [], sandboxes, spareSandbox: SPARE, busy: new Map(), attached: new Set(), imageReady: new Set(), refused: new Set(), highestEpoch, ...change }
+  return { now: 1_000_000, desired: [], retiring: false, rows, containers: [], sandboxes, spareSandbox: SPARE, busy: new Map(), attached: new Set(), imageReady: new Set(), refused: new Set(), closed: new Set(), highestEpoch, ...change }
 }

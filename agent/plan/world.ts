@@ -45,6 +45,8 @@ export interface World {
   imageReady: ReadonlySet<string>
   /** answered for without a row; never started */
   refused: ReadonlySet<string>
+  /** checkpoints in the journal, of allocations that the master wants parts of */
+  closed: ReadonlySet<string>
   /** highest epoch ever accepted, by task */
   highestEpoch: ReadonlyMap<string, number>
 }

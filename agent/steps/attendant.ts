@@ -17,9 +17,11 @@ export interface Attendant {
   attach(running: RunningContainer): void
   /** Creates the preemption file and answers waiting preemption polls. Idempotent. */
   preempt(alloc: string): void
+  /** Checkpoints of a gang were journalled that wait for this member's part. */
+  closed(alloc: string): void
   /**
    * The container is gone: last metrics, last checkpoints, last log line. Resolves when every declared checkpoint is
-   * uploaded or failed and the master has committed the last line. Survives outages of any length; aborts with `signal`.
+   * uploaded or failed and the master has committed the last line. Survives outages of any length; aborts with `signal`. May be asked again when `closed` has brought more.
    */
   drain(exited: ExitedContainer, signal: AbortSignal): Promise<void>
   /** Stops everything for the allocation and forgets it; bytes on disk are the caller's. */
@@ -32,6 +34,8 @@ export interface AllocationPaths {
   root: string
   run: string
   checkpoints: string
+  /** checkpoints as the `determined` package writes them: `<uuid>/`, and `<cluster>/tensorboard/` */
+  storage: string
   restored: string
   metricsFile: string
   preemptFile: string

@@ -3,6 +3,7 @@ import { isDockerError, ModelDefinitionError } from '../docker/errors.ts'
 import { packWorkDir } from '../docker/model-definition.ts'
 import type { JournalAllocation } from '../journal/door.ts'
 import { containerOptions, devicesOf, LABELS, type ContainerOptions } from '../plan/container-spec.ts'
+import { infoFiles } from '../plan/harness.ts'
 import { allocationPaths } from '../plan/paths.ts'
 import { sandboxName } from '../plan/sandbox-name.ts'
 import type { StepOf } from '../plan/steps.ts'
@@ -26,7 +27,9 @@ export async function create(context: StepContext, step: StepOf<'create'>, signa
   const paths = allocationPaths(context.stateDir, row.alloc)
   const [sandbox] = await Promise.all([sandboxFor(context, row), makeRunDirectory(paths, row.spec.user)])
   if (row.place?.network === 'bridge' && row.place.address !== sandbox?.address) return void failLaunch(context, row, 'agent-error', `the network of this member at ${row.place.address} is gone, which the others were told: somebody removed container ${sandboxName(row.spec)}`)
-  const options = containerOptions(row.spec, paths, devices.slots, context.agentId, wiringOf(row.place, sandbox?.id ?? null, step.peers))
+  const wiring = wiringOf(row.place, sandbox?.id ?? null, step.peers)
+  const options = containerOptions(row.spec, paths, devices.slots, context.agentId, wiring)
+  const info = infoFiles(row.spec, context.agentId, wiring, devices.slots.filter((slot) => slot.kind !== 'cpu').map((slot) => slot.uuid))
   try {
     // side by side, and all awaited: a step must not end while Docker still makes its container
     const [made, fetched, , named] = await Promise.allSettled([
@@ -40,10 +43,10 @@ export async function create(context: StepContext, step: StepOf<'create'>, signa
     const containerId = made.value
     if (containerId === null) return undefined
     if (fetched.status === 'rejected') throw fetched.reason
-    await context.docker.fill(containerId, '/', packWorkDir(row.spec, fetched.value), signal)
+    await context.docker.fill(containerId, '/', packWorkDir(row.spec, fetched.value, info), signal)
     const overtaken = context.journal.highestEpoch(parseAllocationId(row.alloc)?.task ?? row.alloc) > row.epoch
     context.journal.transaction((tx) => {
-      tx.putAllocation({ ...row, phase: 'created', containerId })
+      tx.putAllocation({ ...row, phase: 'created', containerId, ...(step.peers === undefined ? {} : { peers: wiring.peers.map((peer, rank) => ({ rank, address: peer.address, port: peer.port })) }) })
       tx.append({ kind: 'state', alloc: row.alloc, t: context.clock.wallMs(), state: 'STARTING', containerId }, !overtaken)
     })
     return overtaken ? undefined : { kind: 'start', alloc: row.alloc, reason: 'created' }

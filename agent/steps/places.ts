@@ -11,7 +11,7 @@ export interface Places {
   network(): Promise<'host' | 'bridge'>
   /** of this host, on the way to the master, and the interface that has it */
   hostAddress(): Promise<{ address: string; interface?: string }>
-  freePort(given: ReadonlySet<number>): Promise<number>
+  freePort(given: ReadonlySet<number>, count?: number): Promise<number>
 }
 
 interface PlacesDeps {
@@ -31,7 +31,7 @@ export function createPlaces(deps: PlacesDeps): Places {
       const name = interfaceOf(address)
       return name === undefined ? { address } : { address, interface: name }
     },
-    freePort: (given) => freePort(given, deps.random),
+    freePort: (given, count) => freePort(given, deps.random, count),
   }
 }
 

@@ -26,8 +26,15 @@ async function onBridge(context: StepContext, name: string): Promise<Place> {
 
 /** Ports of other members on this host are theirs, also while nothing listens there yet. */
 async function onHost(context: StepContext): Promise<Place> {
-  const given = new Set(context.journal.allocations().flatMap(({ place }) => (place?.network === 'host' ? [place.port, place.gatewayPort] : [])))
-  const port = await context.places.freePort(given)
-  const gatewayPort = await context.places.freePort(new Set([...given, port]))
+  const given = new Set(context.journal.allocations().flatMap(({ place }) => (place?.network === 'host' ? [...blockOf(place.port), place.gatewayPort] : [])))
+  const port = await context.places.freePort(given, PORTS_OF_RUN)
+  const gatewayPort = await context.places.freePort(new Set([...given, ...blockOf(port)]))
   return { network: 'host', ...(await context.places.hostAddress()), port, gatewayPort }
+}
+
+/** Rendezvous, and three that launchers of the `determined` package take beside it. */
+const PORTS_OF_RUN = 4
+
+function blockOf(port: number): number[] {
+  return Array.from({ length: PORTS_OF_RUN }, (_, index) => port + index)
 }

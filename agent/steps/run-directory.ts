@@ -10,7 +10,7 @@ import type { AllocationPaths } from './attendant.ts'
 export async function makeRunDirectory(paths: AllocationPaths, user: AllocationSpec['user']): Promise<void> {
   const root = process.getuid?.() === 0
   await mkdir(paths.root, { recursive: true, mode: 0o700 })
-  for (const path of [paths.run, paths.checkpoints]) {
+  for (const path of [paths.run, paths.checkpoints, paths.storage]) {
     await mkdir(path, { recursive: true })
     if (root) await chown(path, user.uid, user.gid)
     await chmod(path, root ? 0o755 : 0o777)

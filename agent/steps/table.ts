@@ -1,5 +1,6 @@
 import type { Step, StepKind, StepOf } from '../plan/steps.ts'
 import { accept, adopt } from './accept.ts'
+import { close } from './close.ts'
 import type { StepContext } from './context.ts'
 import { create, recreate } from './create.ts'
 import { discard, drain, sweep } from './drain.ts'
@@ -21,7 +22,7 @@ type Next = StepOf<'start'> | undefined | void
  * answered with a final exit, and rejects where trying again may help. Each is safe to run again after a crash anywhere.
  */
 const EXECUTORS: { readonly [K in Carried]: Executor<K> } = {
-  accept, refuse, adopt, 'ensure-image': ensureImage, restore, rendezvous, create, recreate, start, 'record-started': recordStarted, attach, preempt, stop, kill, exited, vanished, abandon, drain, discard, sweep,
+  accept, refuse, adopt, 'ensure-image': ensureImage, restore, rendezvous, create, recreate, start, 'record-started': recordStarted, attach, preempt, stop, kill, exited, vanished, abandon, drain, discard, sweep, close,
 }
 
 export async function execute(context: StepContext, step: Exclude<Step, { kind: 'interrupt' }>, signal: AbortSignal): Promise<StepOf<'start'> | null> {

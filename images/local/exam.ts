@@ -10,4 +10,4 @@ await runWithServers('exam', (env, signal) => {
   clearReports(REPORTS)
   const found = process.argv.includes('--write-table') ? { DROVER_EXAM_WRITE_TABLE: '1' } : {}
   return runTier(['exam'], { env: { ...env, ...found }, signal, reports: REPORTS })
-}, ['trainer', 'trainer-torch'])
+}, ['trainer', 'trainer-torch', 'trainer-determined'])

@@ -56,11 +56,12 @@ async function startServers(herd: Herd, dir: string, dataRoot: string, runDir: s
   const trainer = async (recipe: Recipe): Promise<string | undefined> => !images.includes(recipe) ? undefined : phase(`image drover/${recipe}`, () => buildTrainer({ recipe, dockerHost: docker, cacheDir: TOOLS, progress: (text) => status(`  drover/${recipe}: ${text}`), signal }))
   const image = await trainer('trainer')
   const torchImage = await trainer('trainer-torch')
+  const determinedImage = await trainer('trainer-determined')
   const database = await phase('Postgres', async () => startPostgres(herd, { home, dataRoot, logFile: logFile('postgres') }, await freePort(), signal))
   const aws = await phase('S3, EC2 and STS (moto)', () => startMoto(herd, logFile('moto'), signal))
   return {
     ...process.env,
-    DROVER_TEST_DOCKER: docker, DROVER_TEST_IMAGE: image, DROVER_TEST_TORCH_IMAGE: torchImage, DROVER_TEST_PG: database, DROVER_TEST_PG_BIN: join(home, 'bin'), DROVER_TEST_AWS_ENDPOINT: aws, DROVER_TEST_MOTO: MOTO,
+    DROVER_TEST_DOCKER: docker, DROVER_TEST_IMAGE: image, DROVER_TEST_TORCH_IMAGE: torchImage, DROVER_TEST_DETERMINED_IMAGE: determinedImage, DROVER_TEST_PG: database, DROVER_TEST_PG_BIN: join(home, 'bin'), DROVER_TEST_AWS_ENDPOINT: aws, DROVER_TEST_MOTO: MOTO,
     DROVER_TEST_NATS_SERVER: process.env['DROVER_LOCAL_NATS'], DROVER_TEST_CHROMIUM: programPath('chromium'), DROVER_TEST_DETERMINED: publishedClient(), DROVER_TEST_SCHEMATHESIS: tool('fuzz/bin/schemathesis'), DROVER_TEST_AEMM: process.env['DROVER_TEST_AEMM'] ?? builtMock(),
     AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test', AWS_REGION: 'us-east-1', DOCKER_HOST: docker,
   }

@@ -4,13 +4,14 @@ import { createReadStream, existsSync, mkdirSync, readFileSync, renameSync, rmSy
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { callDocker } from '../local/docker-http.ts'
-import { SetupError } from '../local/steps.mjs'
+import { SetupError, TOOLS } from '../local/steps.mjs'
 
 /**
  * Images from Debian packages: a root file system by mmdebstrap, then imported. `trainer` runs the examples;
- * `trainer-torch` holds PyTorch with gloo, for gangs that train by torchrun.
+ * `trainer-torch` holds PyTorch with gloo, for gangs that train by torchrun; `trainer-determined` also the published
+ * `determined` package.
  */
-export type Recipe = 'trainer' | 'trainer-torch'
+export type Recipe = 'trainer' | 'trainer-torch' | 'trainer-determined'
 
 const SUITE = 'bookworm'
 const CHANGES = ['ENV PYTHONUNBUFFERED=1', 'CMD ["python3"]']
@@ -23,10 +24,21 @@ const WORK = '/var/lib/drover-local/tmp'
  */
 const MEND_TORCHRUN = 'file="$1/usr/lib/python3/dist-packages/torch/distributed/elastic/multiprocessing/api.py"; grep -q "for s in Std:" "$file" && sed -i "s/for s in Std:/for s in (Std.NONE, Std.OUT, Std.ERR, Std.ALL):/" "$file"'
 
+/** pip of the environment that the exam's own package is in: its Python is that of the image, or pip finds no wheel and says so. */
+const PIP = join(process.env['DROVER_TEST_DETERMINED'] ?? join(TOOLS, 'exam/bin'), 'pip')
+
 function mmdebstrapOf(recipe: Recipe): string[] {
-  const packages = readFileSync(join(import.meta.dirname, `${recipe}.txt`), 'utf8').split('\n').filter((line) => line !== '' && !line.startsWith('#'))
-  const hooks = recipe === 'trainer-torch' ? [`--customize-hook=${MEND_TORCHRUN}`] : []
-  return ['--variant=essential', `--include=${packages.join(',')}`, '--dpkgopt=path-exclude=/usr/share/man/*', '--dpkgopt=path-exclude=/usr/share/locale/*', ...hooks]
+  const hooks = recipe === 'trainer' ? [] : [MEND_TORCHRUN, ...(recipe === 'trainer-determined' ? [installPypi(listOf(`${recipe}.pypi.txt`))] : [])]
+  return ['--variant=essential', `--include=${listOf(`${recipe}.txt`).join(',')}`, '--dpkgopt=path-exclude=/usr/share/man/*', '--dpkgopt=path-exclude=/usr/share/locale/*', ...hooks.map((hook) => `--customize-hook=${hook}`)]
+}
+
+/** Wheels for Debian 12's Python 3.11 alone, and none that the list does not name. */
+function installPypi(names: readonly string[]): string {
+  return `"$DROVER_PIP" install --quiet --no-deps --no-compile --only-binary=:all: --python-version 3.11 --implementation cp --target "$1/usr/local/lib/python3.11/dist-packages" ${names.join(' ')}`
+}
+
+function listOf(name: string): string[] {
+  return readFileSync(join(import.meta.dirname, name), 'utf8').split('\n').filter((line) => line !== '' && !line.startsWith('#'))
 }
 
 function digestOf(recipe: Recipe): string {
@@ -83,7 +95,7 @@ function makeRootFileSystem(tar: string, { recipe, progress, signal }: TrainerBu
   mkdirSync(WORK, { recursive: true, mode: 0o755 })
   rmSync(tar, { force: true })
   const last: string[] = []
-  const child = spawn('mmdebstrap', [...mmdebstrapOf(recipe), '--format=tar', SUITE, tar], { env: { ...process.env, TMPDIR: WORK }, stdio: ['ignore', 'ignore', 'pipe'], signal, killSignal: 'SIGINT' })
+  const child = spawn('mmdebstrap', [...mmdebstrapOf(recipe), '--format=tar', SUITE, tar], { env: { ...process.env, TMPDIR: WORK, DROVER_PIP: PIP }, stdio: ['ignore', 'ignore', 'pipe'], signal, killSignal: 'SIGINT' })
   createInterface({ input: child.stderr }).on('line', (line) => {
     last.push(line)
     if (line.startsWith('I: ')) progress(line.slice(3).replace(/\.+$/, ''))

@@ -19,6 +19,7 @@ import { curveRoutes } from './routes/curves.ts'
 import { downloadRoutes } from './routes/downloads.ts'
 import { eventRoutes } from './routes/events.ts'
 import { experimentRoutes } from './routes/experiments.ts'
+import { harnessRoutes } from './routes/harness.ts'
 import { graphqlRoutes } from './routes/graphql.ts'
 import { herdRoutes } from './routes/herd.ts'
 import { jobRoutes } from './routes/jobs.ts'
@@ -83,6 +84,7 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
   taskRoutes(app, deps)
   checkpointRoutes(app, deps)
   downloadRoutes(app, deps, stopping.signal)
+  harnessRoutes(app, deps)
   agentRoutes(app, deps)
   eventRoutes(app, deps, stopping.signal)
   herdRoutes(app, deps)

@@ -13,6 +13,7 @@ export interface Report {
   steps: number
   t: number
   values: Record<string, unknown>
+  batches?: Record<string, unknown>[]
 }
 
 /** What a trial's summary comes to after these reports. Pure. */

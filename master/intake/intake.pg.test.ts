@@ -45,6 +45,25 @@ describe.skipIf(!PG_ADMIN_URL)('intake', () => {
       expect(await rig.db.selectFrom('log_chunks').select(['first_line', 'source', 'lines', 'agent_id']).execute()).toEqual([{ first_line: 1, source: 'agent', lines: [[at, 'stdout', 'WARNING', 'pulling']], agent_id: 'a1' }])
     })
 
+    test('a report in parts is one report once its last part is there, over two batches and a replay', async () => {
+      const report = randomUUID()
+      const whole = JSON.stringify({ group: 'validation', steps: 7, t: at, values: { loss: 0.5, list: Array.from({ length: 1000 }, (_, n) => n) }, batches: [{ loss: 1 }] })
+      const part = (index: number): NewAgentEvent => ({ kind: 'metrics-part', t: at, alloc, report, part: index, of: 2, text: index === 0 ? whole.slice(0, 100) : whole.slice(100) })
+      await take(1, [part(0)])
+      expect(await rig.db.selectFrom('metrics').selectAll().execute()).toEqual([])
+      await take(1, [part(0), part(1)])
+      expect(await rig.db.selectFrom('metrics').select(['steps', 'values', 'batches']).execute()).toMatchObject([{ steps: 7, values: { loss: 0.5 }, batches: [{ loss: 1 }] }])
+      expect(await rig.db.selectFrom('metrics_parts').selectAll().execute()).toEqual([])
+      expect(await trial()).toMatchObject({ searcher_metric: 0.5 })
+    })
+
+    test('what a run says of itself, and a checkpoint in storage of the user\'s own: COMPLETED and not verified', async () => {
+      const uuid = randomUUID()
+      await take(1, [{ kind: 'status', t: at, alloc, state: 'validating' }, { kind: 'checkpoint-declared', t: at, alloc, uuid, ordinal: 1, steps: 4, reported: { how: 'own', metadata: { steps_completed: 4 }, resources: { a: 5 } } }])
+      expect(await trial()).toMatchObject({ runner_state: 'validating' })
+      expect(await rig.db.selectFrom('checkpoints').select(['state', 'kind', 'bytes', 'resources', 'metadata', 'manifest_digest']).execute()).toEqual([{ state: 'COMPLETED', kind: 'own', bytes: 5, resources: { a: 5 }, metadata: { steps_completed: 4 }, manifest_digest: null }])
+    })
+
     test('a state never goes back', async () => {
       await take(1, [state(alloc, 'RUNNING'), state(alloc, 'PULLING')])
       expect(await stateOf()).toBe('RUNNING')

@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import type { Desired, Heartbeat, HeartbeatReply, Inventory, Peer } from '../../protocol/wire/heartbeat.ts'
+import type { Closing, Desired, Heartbeat, HeartbeatReply, Inventory, Peer } from '../../protocol/wire/heartbeat.ts'
 import type { Want } from '../../protocol/words/states.ts'
 import type { LoopName } from '../../protocol/wire/subjects.ts'
 import { cleanText, toJsonb } from '../store/clean.ts'
@@ -58,13 +58,16 @@ async function loadState(db: Db, agent: string): Promise<AgentState | undefined>
 }
 
 async function loadDesired(db: Db, agent: string): Promise<Desired[]> {
-  const { rows } = await sql<{ id: string; want: Want; reason: string; spec: string; peers: Peer[] | null }>`
+  const { rows } = await sql<{ id: string; want: Want; reason: string; spec: string; peers: Peer[] | null; close: Closing[] | null }>`
     SELECT a.id, a.want, a.want_reason AS reason, m.spec_digest AS spec,
       (SELECT jsonb_agg(jsonb_build_object('rank', p.rank, 'address', p.address, 'port', p.port) ORDER BY p.rank) FROM allocation_members p
-        WHERE p.allocation_id = a.id HAVING count(*) > 1 AND bool_and(p.address IS NOT NULL)) AS peers
+        WHERE p.allocation_id = a.id HAVING count(*) > 1 AND bool_and(p.address IS NOT NULL)) AS peers,
+      (SELECT jsonb_agg(jsonb_build_object('uuid', c.uuid, 'ordinal', c.ordinal, 'steps', c.steps) ORDER BY c.declared_at, c.uuid) FROM (
+        SELECT * FROM checkpoints c WHERE c.allocation_id = a.id AND c.state = 'ACTIVE' AND c.parts IS NOT NULL
+          AND NOT EXISTS (SELECT 1 FROM checkpoint_parts q WHERE q.uuid = c.uuid AND q.rank = m.rank) ORDER BY c.declared_at, c.uuid LIMIT 256) c) AS close
     FROM allocation_members m JOIN allocations a ON a.id = m.allocation_id
     WHERE m.agent_id = ${agent} AND a.state <> 'SEALED' AND NOT m.lost ORDER BY a.id`.execute(db)
-  return rows.map((row) => ({ alloc: row.id, want: row.want, spec: row.spec, ...(row.reason === '' ? {} : { reason: row.reason.slice(0, 512) }), ...(row.peers === null ? {} : { peers: row.peers }) }))
+  return rows.map((row) => ({ alloc: row.id, want: row.want, spec: row.spec, ...(row.reason === '' ? {} : { reason: row.reason.slice(0, 512) }), ...(row.peers === null ? {} : { peers: row.peers }), ...(row.close === null ? {} : { close: row.close }) }))
 }
 
 /** The answer to `retire`: taken only while the instance is retiring, under the lock that a placement would take. */

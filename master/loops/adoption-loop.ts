@@ -7,7 +7,7 @@ import { closeAdoption, noteWaiting, reportFound, type Broken } from './adoption
 import { loadKnown, loadOrphaned, type KnownCheckpoint, type Orphaned } from './adoption-load.ts'
 import { commitCheckpoint, contradiction } from './checkpoints-apply.ts'
 import type { CheckpointRow } from './checkpoints-load.ts'
-import { bucketOf, type CheckpointDeps } from './checkpoints-loop.ts'
+import { bucketOf, type CheckpointDeps } from './checkpoint-deps.ts'
 import { eachOrThrowAfter } from './each.ts'
 import { writePointer } from './pointer.ts'
 

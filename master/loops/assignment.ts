@@ -18,10 +18,13 @@ export interface Assignment {
   /** absent: a trial's. A command has no experiment and no trial: their ids are 0. */
   kind?: 'COMMAND'
   ownerId: number
+  ownerName: string
   owner: { uid: number; user: string; gid: number; group: string } | null
   storage: (master: Storage) => Storage
   /** I5: the newest committed checkpoint, highest steps first, then the later attempt and ordinal */
   restore: AllocationSpec['restore']
+  /** the newest that lies in the user's own storage and was never verified */
+  latest: { uuid: string; steps: number } | null
 }
 
 interface Row {
@@ -34,16 +37,18 @@ interface Row {
   config: ExperimentConfig
   contextDigest: string | null
   ownerId: number
+  ownerName: string
   trialId: number
   hparams: Record<string, unknown>
   seed: number
   agentUser: Assignment['owner']
   restore: AllocationSpec['restore']
+  latest: Assignment['latest']
 }
 
 /** What a spec is made of, of an allocation `a`; joins nothing where it waits no longer or its experiment is not active any more. */
-const facts = sql`a.id, a.pool, a.epoch, a.task_id AS "taskId", e.id AS "experimentId", e.slug, e.config, e.context_digest AS "contextDigest", e.owner_id AS "ownerId",
-  tr.id AS "trialId", tr.hparams, tr.seed, u.agent_user AS "agentUser", coalesce(c.restore, w.restore) AS restore`
+const facts = sql`a.id, a.pool, a.epoch, a.task_id AS "taskId", e.id AS "experimentId", e.slug, e.config, e.context_digest AS "contextDigest", e.owner_id AS "ownerId", u.username AS "ownerName",
+  tr.id AS "trialId", tr.hparams, tr.seed, u.agent_user AS "agentUser", coalesce(c.restore, w.restore) AS restore, o.latest`
 const joins = sql`JOIN trials tr ON tr.task_id = a.task_id AND tr.state = 'ACTIVE' JOIN experiments e ON e.id = tr.experiment_id AND e.state = 'ACTIVE' JOIN users u ON u.id = e.owner_id
   LEFT JOIN LATERAL (
     SELECT jsonb_build_object('uuid', c.uuid, 'prefix', c.prefix, 'steps', c.steps, 'ordinal', c.ordinal, 'manifest', c.manifest_digest) AS restore
@@ -53,7 +58,11 @@ const joins = sql`JOIN trials tr ON tr.task_id = a.task_id AND tr.state = 'ACTIV
   LEFT JOIN LATERAL (
     SELECT jsonb_build_object('uuid', c.uuid, 'prefix', c.prefix, 'steps', c.steps, 'ordinal', c.ordinal, 'manifest', c.manifest_digest) AS restore
     FROM checkpoints c WHERE c.uuid = e.source_checkpoint AND c.state = 'COMPLETED' AND c.manifest_digest IS NOT NULL
-  ) w ON true`
+  ) w ON true
+  LEFT JOIN LATERAL (
+    SELECT jsonb_build_object('uuid', c.uuid, 'steps', c.steps) AS latest FROM checkpoints c
+    WHERE a.epoch > 1 AND c.trial_id = tr.id AND c.state = 'COMPLETED' AND c.kind = 'own' ORDER BY c.steps DESC, c.epoch DESC, c.ordinal DESC LIMIT 1
+  ) o ON true`
 
 /** One that waits no longer, or whose experiment is not active any more, is absent. Nothing is locked: the placement looks again. */
 export async function loadAssignments(db: Db | Tx, ids: readonly string[]): Promise<Map<string, Assignment>> {
@@ -66,8 +75,8 @@ export async function loadAssignments(db: Db | Tx, ids: readonly string[]): Prom
 
 async function loadCommandRows(db: Db | Tx, ids: readonly string[]): Promise<Row[]> {
   const { rows } = await sql<Row>`
-    SELECT a.id, a.pool, a.epoch, a.task_id AS "taskId", 0 AS "experimentId", '' AS slug, c.config, c.context_digest AS "contextDigest", c.owner_id AS "ownerId",
-      0 AS "trialId", '{}'::jsonb AS hparams, 0 AS seed, u.agent_user AS "agentUser", NULL AS restore
+    SELECT a.id, a.pool, a.epoch, a.task_id AS "taskId", 0 AS "experimentId", '' AS slug, c.config, c.context_digest AS "contextDigest", c.owner_id AS "ownerId", u.username AS "ownerName",
+      0 AS "trialId", '{}'::jsonb AS hparams, 0 AS seed, u.agent_user AS "agentUser", NULL AS restore, NULL AS latest
     FROM allocations a JOIN commands c ON c.task_id = a.task_id JOIN users u ON u.id = c.owner_id
     WHERE a.id = ANY(${[...ids]}::text[]) AND a.state = 'PENDING' AND c.killed_by = ''`.execute(db)
   return rows
@@ -94,6 +103,7 @@ function toAssignment(row: Row): Assignment {
     experiment: { id: row.experimentId, slug: row.slug, config: row.config, contextDigest: row.contextDigest },
     trial: { id: row.trialId, hparams: row.hparams, seed: row.seed },
     ownerId: row.ownerId,
+    ownerName: row.ownerName,
     owner: row.agentUser,
     storage: (master) => {
       const choice = storageOf(row.config.checkpoint_storage, master)
@@ -101,6 +111,7 @@ function toAssignment(row: Row): Assignment {
       return choice.storage
     },
     restore: row.restore,
+    latest: row.latest,
   }
 }
 

@@ -28,7 +28,7 @@ export function commitCheckpoint(deps: LoopDeps, epoch: number, row: CheckpointR
     if (!(await lockCurrent(tx, row))) return false
     const metrics = await metricsAt(tx, row)
     const result = await tx.updateTable('checkpoints').set({
-      state: 'COMPLETED', resources: toJsonb(verified.resources), bytes: verified.bytes, metadata: toJsonb(verified.manifest.metadata), metrics: toJsonb(metrics), report_time: sql<Date>`now()`,
+      state: 'COMPLETED', resources: toJsonb(verified.resources), bytes: verified.bytes, metadata: sql<string>`CASE WHEN metadata = '{}' THEN ${toJsonb(verified.manifest.metadata)}::jsonb ELSE metadata END`, metrics: toJsonb(metrics), report_time: sql<Date>`now()`,
     }).where('uuid', '=', row.uuid).where('state', '=', 'ACTIVE').executeTakeFirst()
     if (result.numUpdatedRows === 0n) return false
     await addEvents(tx, [{

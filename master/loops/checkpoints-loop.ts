@@ -1,25 +1,15 @@
-import type { Bucket } from '../../protocol/bucket/door.ts'
-import type { Manifest } from '../../protocol/bucket/manifest.ts'
 import { startLoop, type Loop } from '../../protocol/kit/loop.ts'
-import { storageOf } from '../reconcile/storage-of.ts'
-import type { Buckets } from './buckets.ts'
+import { bucketOf, type CheckpointDeps } from './checkpoint-deps.ts'
 import { commitCheckpoint, contradiction, failCheckpoint } from './checkpoints-apply.ts'
 import { loadUploaded, loadWithoutPointer, type CheckpointRow } from './checkpoints-load.ts'
-import type { LoopDeps } from './deps.ts'
 import { eachOrThrowAfter } from './each.ts'
+import { loadGathered, uniteParts } from './gang-union.ts'
 import { writePointer } from './pointer.ts'
+import { loadDeleted, removeDeleted } from './remove-deleted.ts'
 
 const SWEEP_MS = 1_000
 const BATCH = 64
 const AT_ONCE = 4
-
-export type Verify = (bucket: Bucket, prefix: string, manifestDigest: string, signal: AbortSignal) => Promise<
-  { ok: true; manifest: Manifest; resources: Record<string, number>; bytes: number } | { ok: false; transient: boolean; error: string }
->
-export interface CheckpointDeps extends LoopDeps {
-  buckets: Buckets
-  verify: Verify
-}
 
 /**
  * What agents say is uploaded is read and verified outside any transaction, then committed, then pointed to. A crash
@@ -34,13 +24,17 @@ export async function checkpointsPass(deps: CheckpointDeps, signal: AbortSignal)
   if (epoch === null) return
   const uploaded = await loadUploaded(deps.db, BATCH)
   const pointless = await loadWithoutPointer(deps.db, BATCH)
+  const gathered = await loadGathered(deps.db, BATCH)
+  const deleted = await loadDeleted(deps.db, BATCH)
   const work: (() => Promise<void>)[] = [
+    ...gathered.map((row) => () => uniteParts(deps, epoch, row, signal)),
+    ...deleted.map((row) => () => removeDeleted(deps, epoch, row, signal)),
     ...pointless.map((row) => async () => writePointer(deps, epoch, row, bucketOf(deps, row), signal)),
     ...uploaded.map((row) => () => settle(deps, epoch, row, signal)),
   ]
   const groups = Array.from({ length: Math.min(AT_ONCE, work.length) }, (_, lane) => work.filter((_job, index) => index % AT_ONCE === lane))
   const outcomes = await Promise.allSettled(groups.map((group) => eachOrThrowAfter(group, (job) => job())))
-  if (uploaded.length === BATCH || pointless.length === BATCH) deps.wake('checkpoints')
+  if ([uploaded, pointless, gathered, deleted].some((rows) => rows.length === BATCH)) deps.wake('checkpoints')
   for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
 }
 
@@ -58,10 +52,4 @@ async function settle(deps: CheckpointDeps, epoch: number, row: CheckpointRow, s
   }
   deps.wake('lifecycle')
   deps.wake('feed')
-}
-
-export function bucketOf(deps: CheckpointDeps, row: Pick<CheckpointRow, 'allocationId' | 'ownStorage'>): Bucket {
-  const choice = storageOf(row.ownStorage, deps.storage)
-  if (!choice.ok) throw new Error(`the checkpoints of ${row.allocationId}: ${choice.error}`)
-  return deps.buckets.of(choice.storage)
 }

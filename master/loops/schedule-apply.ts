@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { sql } from 'kysely'
+import { storageUrl } from '../../protocol/bucket/url.ts'
 import { canonicalJson } from '../../protocol/words/canonical-json.ts'
 import { composeSpec } from '../reconcile/compose-spec.ts'
 import type { ScheduleDecision } from '../schedule/world.ts'
@@ -45,7 +46,7 @@ async function placeAgain(deps: LoopDeps, epoch: number, { assignment, placement
   try {
     await deps.db.transaction().execute(async (tx) => {
       await assertLeader(tx, epoch)
-      await replaceMetricsAfter(tx, assignment, assignment.restore?.steps ?? 0)
+      await replaceMetricsAfter(tx, assignment, (assignment.restore ?? assignment.latest)?.steps ?? 0)
       if ((await place(tx, epoch, [placement])).size === 0) throw overtaken
     })
     return true
@@ -81,6 +82,10 @@ function assignedEvent({ decision, assignment }: Placed): NewEvent {
   }
 }
 
+function isOwn(deps: LoopDeps, assignment: Assignment): boolean {
+  return storageUrl(assignment.storage(deps.storage)) !== storageUrl(deps.storage)
+}
+
 /** One row a member, its spec as a blob, its token by hash. */
 function placementOf(deps: LoopDeps, placed: Placed, agents: ReadonlyMap<string, LoadedAgent>): Placement {
   const { decision, assignment } = placed
@@ -91,6 +96,7 @@ function placementOf(deps: LoopDeps, placed: Placed, agents: ReadonlyMap<string,
       allocation: assignment.allocation, experiment: assignment.experiment, trial: assignment.trial, ...(assignment.kind === undefined ? {} : { kind: assignment.kind }), owner: assignment.owner,
       member: { rank: member.rank, worldSize: decision.members.length, slots: member.slots, slotKinds: member.slots.flatMap((id) => agent?.slots.find((slot) => slot.id === id)?.kind ?? []) },
       clusterId: deps.clusterId, storage: assignment.storage(deps.storage), restore: assignment.restore, token,
+      harness: { storage: isOwn(deps, assignment) ? 'own' : 'cluster', owner: { id: assignment.ownerId, name: assignment.ownerName }, latest: assignment.latest, slotsByRank: decision.members.toSorted((a, b) => a.rank - b.rank).map((one) => one.slots.length) },
     }))
     return {
       allocation: assignment.allocation.id, epoch: assignment.allocation.epoch, restore: assignment.restore?.uuid ?? null, owner: assignment.ownerId, pool: assignment.pool, rank: member.rank,

@@ -167,6 +167,11 @@ describe.skipIf(!PG_ADMIN_URL)('a search through the store', () => {
     const specs = await rig.db.selectFrom('allocation_members').innerJoin('blobs', 'blobs.digest', 'spec_digest').innerJoin('allocations', 'allocations.id', 'allocation_id')
       .innerJoin('trials', 'trials.task_id', 'allocations.task_id').select('bytes').where('trials.experiment_id', '=', id).execute()
     expect(specs.map(({ bytes }) => JSON.parse(bytes.toString()).restore)).toEqual([1, 2].map(() => ({ uuid: uuid[1], prefix: `somewhere/${uuid[1]}`, steps: 10, ordinal: 2, manifest: hash(1) })))
+    // the second attempt of a trial that saved nothing starts there again
+    const [first] = await live(id)
+    await report(state(first?.id ?? '', 'RUNNING'), exit(first?.id ?? '', 'preempted'), drained(first?.id ?? ''))
+    for (let turn = 0; turn < 3; turn += 1) await settle()
+    expect((await live(id)).map((one) => [one.id, one.state])).toContainEqual([(first?.id ?? '').replace(/\.1$/, '.2'), 'ASSIGNED'])
   })
 
   test('a source that is no committed checkpoint is refused with the cure', async () => {

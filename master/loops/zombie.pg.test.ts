@@ -11,7 +11,8 @@ import { PG_ADMIN_URL } from '../store/fresh-db.ts'
 import { findAllocationToken } from '../store/queries/sessions.ts'
 import { hashToken, newToken } from '../store/secrets.ts'
 import { adoptionPass } from './adoption-loop.ts'
-import { checkpointsPass, type CheckpointDeps } from './checkpoints-loop.ts'
+import type { CheckpointDeps } from './checkpoint-deps.ts'
+import { checkpointsPass } from './checkpoints-loop.ts'
 import { lifecyclePass } from './lifecycle-loop.ts'
 import { lossPass } from './loss-loop.ts'
 import { addInstance, lossDeps, silence } from './loss-rig.ts'
@@ -97,6 +98,9 @@ describe.skipIf(!PG_ADMIN_URL).each([['a machine of its own', false], ['an insta
     'preempt-ack': (to) => ({ ...base, alloc: to, kind: 'preempt-ack' }),
     'early-exit': (to) => ({ ...base, alloc: to, kind: 'early-exit', reason: 'INVALID_HP' }),
     rendezvous: (to) => ({ ...base, alloc: to, kind: 'rendezvous', address: '10.0.0.1', port: 1 }),
+    'metrics-part': (to) => ({ ...base, alloc: to, kind: 'metrics-part', report: randomUUID(), part: 0, of: 1, text: JSON.stringify({ group: 'validation', steps: 99, t: at, values: { loss: 0 } }) }),
+    'checkpoint-part': (to) => ({ ...base, alloc: to, kind: 'checkpoint-part', uuid: declared, list: hash(1) }),
+    status: (to) => ({ ...base, alloc: to, kind: 'status', state: 'training' }),
   }
   test.each(Object.entries(kinds))('event %s: of the old epoch and of the one that is not its own, without effect', async (_kind, event) => {
     const before = await everything()

@@ -19,6 +19,8 @@ export interface SpecInput {
   storage: Storage
   restore: AllocationSpec['restore']
   token: string
+  /** what only a script with the `determined` package looks at; absent: nothing of it is told */
+  harness?: Omit<NonNullable<AllocationSpec['harness']>, 'config'>
 }
 
 /** What one member runs, whole and immutable. Pure: the token is handed in. */
@@ -37,7 +39,7 @@ export function composeSpec(input: SpecInput): AllocationSpec {
     slots: [...input.member.slots],
     image: config.environment.image[device],
     forcePull: config.environment.force_pull_image,
-    entrypoint: typeof config.entrypoint === 'string' ? ['sh', '-c', config.entrypoint] : config.entrypoint,
+    entrypoint: entrypointOf(config.entrypoint),
     env: { ...userVariables(config.environment.environment_variables[device]), ...ownVariables(input) },
     workDir: WORK_DIR,
     user: input.owner === null ? ROOT_USER : { name: input.owner.user, uid: input.owner.uid, group: input.owner.group, gid: input.owner.gid },
@@ -52,7 +54,16 @@ export function composeSpec(input: SpecInput): AllocationSpec {
     token: input.token,
     stopGraceSeconds: STOP_GRACE_SECONDS,
     preemptSeconds: config.preemption_timeout,
+    ...(input.harness === undefined ? {} : { harness: { ...input.harness, config: { ...config } } }),
   }
+}
+
+/** Determined's `module:TrialClass` is run by the launcher of its package, as its own entrypoint does. */
+const TRIAL_CLASS = /^[a-zA-Z0-9_.]+:[a-zA-Z0-9_]+$/
+
+function entrypointOf(entrypoint: ExperimentConfig['entrypoint']): string[] {
+  if (typeof entrypoint !== 'string') return entrypoint
+  return TRIAL_CLASS.test(entrypoint) ? ['python3', '-m', 'determined.launch.torch_distributed', '--', '--trial', entrypoint] : ['sh', '-c', entrypoint]
 }
 
 /** `NAME=value`, or `NAME` for an empty one; the last of a name counts. */
@@ -76,7 +87,6 @@ function ownVariables(input: SpecInput): Record<string, string> {
     DET_TASK_TYPE: 'TRIAL',
     DET_ALLOCATION_ID: input.allocation.id,
     DET_HPARAMS: JSON.stringify(input.trial.hparams),
-    DET_EXPERIMENT_CONFIG: JSON.stringify(input.experiment.config),
     DET_STEPS_COMPLETED: String(input.restore?.steps ?? 0),
     DET_LATEST_CHECKPOINT: input.restore?.uuid ?? '',
   }

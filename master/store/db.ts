@@ -4,6 +4,7 @@ import * as init from './migrations/0001-init.ts'
 import * as ec2 from './migrations/0002-ec2.ts'
 import * as loss from './migrations/0003-loss.ts'
 import * as gang from './migrations/0004-gang.ts'
+import * as harness from './migrations/0009-harness.ts'
 import * as search from './migrations/0006-search.ts'
 import * as things from './migrations/0007-things.ts'
 import * as views from './migrations/0008-views.ts'
@@ -21,6 +22,7 @@ const MIGRATIONS: Readonly<Record<string, { up: string }>> = {
   '0006-search': search,
   '0007-things': things,
   '0008-views': views,
+  '0009-harness': harness,
 }
 
 pg.types.setTypeParser(pg.types.builtins.INT8, Number)

@@ -43,7 +43,7 @@ export interface TrialsTable {
   id: Generated<number>; experiment_id: number; request_id: string; task_id: string; state: TrialState; state_reason: Generated<string>
   hparams: Json<Record<string, unknown>>; seed: number; restarts: Generated<number>; runner_state: Generated<string>
   progress: Generated<number>; steps_completed: Generated<number>; searcher_metric: number | null
-  best_validation: JsonOrNull<MetricsSnapshot>; latest_validation: JsonOrNull<MetricsSnapshot>; latest_training: JsonOrNull<MetricsSnapshot>
+  best_validation: JsonOrNull<MetricsSnapshot>; latest_validation: JsonOrNull<MetricsSnapshot>; latest_training: JsonOrNull<MetricsSnapshot>; metadata: JsonOrNull<Record<string, unknown>>
   started_at: Time; ended_at: TimeOrNull; number: Generated<number>; stop: 'search' | 'kill' | null; stop_reason: Generated<string>; early_exit: string | null
 }
 export interface AllocationsTable {
@@ -67,14 +67,18 @@ export interface CursorsTable { agent_id: string; inc: number; stream: string; s
 export interface DeadEventsTable { id: Generated<number>; agent_id: string; inc: number; stream: string; seq: number; raw: string; error: string; at: Time }
 export interface MetricsTable {
   id: Generated<number>; trial_id: number; epoch: number; group: string; steps: number
-  values: Json<Record<string, unknown>>; reported_at: Time; replaced: Generated<boolean>
+  values: Json<Record<string, unknown>>; reported_at: Time; replaced: Generated<boolean>; batches: JsonOrNull<Record<string, unknown>[]>
 }
 export interface CheckpointsTable {
   uuid: string; task_id: string; trial_id: number | null; experiment_id: number | null; allocation_id: string; epoch: number; ordinal: number
   steps: number; state: CheckpointState; error: Generated<string>; prefix: string; manifest_digest: string | null
   resources: Json<Record<string, number>>; bytes: Generated<number>; metadata: Json<Record<string, unknown>>; metrics: Json<Record<string, unknown>>
   declared_at: Time; uploaded_at: TimeOrNull; report_time: TimeOrNull; pointer_written: Generated<boolean>
+  kind: Generated<'cluster' | 'own'>; parts: number | null
 }
+export interface CheckpointPartsTable { uuid: string; rank: number; list: string }
+export interface MetricsPartsTable { allocation_id: string; report: string; part: number; text: string }
+export interface AllGathersTable { allocation_id: string; round: number; request: string; peers: number; data: Json<unknown> }
 /** [unix ms, stream, level, text]; level is one of CRITICAL ERROR WARNING INFO DEBUG TRACE or empty. */
 export type StoredLine = [t: number, std: 'stdout' | 'stderr', level: string, text: string]
 export interface LogChunksTable {
@@ -127,6 +131,7 @@ export interface Database {
   experiments: ExperimentsTable; tasks: TasksTable; trials: TrialsTable; allocations: AllocationsTable; allocation_members: AllocationMembersTable
   agents: AgentsTable; cursors: CursorsTable; dead_events: DeadEventsTable; metrics: MetricsTable; checkpoints: CheckpointsTable
   log_chunks: LogChunksTable; events: EventsTable; searches: SearchesTable; search_events: SearchEventsTable
+  checkpoint_parts: CheckpointPartsTable; metrics_parts: MetricsPartsTable; all_gathers: AllGathersTable
   launches: LaunchesTable; instances: InstancesTable; dry_marks: DryMarksTable; pools: PoolsTable; orphans: OrphansTable; alarms: AlarmsTable
   workspaces: WorkspacesTable; projects: ProjectsTable; templates: TemplatesTable; models: ModelsTable; model_versions: ModelVersionsTable; commands: CommandsTable
 }

@@ -45,6 +45,15 @@ export function manifestKey(prefix: string): string {
   return join(prefix, MANIFEST)
 }
 
+/** The list of one member's files of a gang's checkpoint, until the manifest of all is there. */
+export function partKey(root: string, epoch: number, ordinal: number, uuid: string, rank: number): string {
+  return join(attemptRoot(root, epoch, ordinal), `${uuid}.parts`, `${rank}.json`)
+}
+
+export function tensorboardPrefix(root: string): string {
+  return join(root, 'tensorboard')
+}
+
 /** What a person browses: written by the master, after the commit. */
 export function pointerKey(root: string, steps: number, uuid: string): string {
   return join(root, 'checkpoints', `${String(steps).padStart(12, '0')}-${uuid}.json`)

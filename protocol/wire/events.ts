@@ -29,10 +29,28 @@ export const MetricsEvent = Type.Object({
   ...base,
   kind: Type.Literal('metrics'),
   reports: Type.Array(
-    Type.Object({ group: Text(128), steps: Type.Integer({ minimum: 0 }), t: Millis, values: Type.Record(Type.String(), Type.Unknown()) }),
+    Type.Object({
+      group: Text(128), steps: Type.Integer({ minimum: 0 }), t: Millis, values: Type.Record(Type.String(), Type.Unknown()),
+      /** of each batch since the last report, where the script told them */
+      batches: Type.Optional(Type.Array(Type.Record(Type.String(), Type.Unknown()))),
+    }),
     { minItems: 1, maxItems: 512 },
   ),
 })
+
+/** One metrics report that no entry can hold, as JSON in parts that follow each other; it is applied with the last. */
+export const MetricsPartEvent = Type.Object({
+  ...base,
+  kind: Type.Literal('metrics-part'),
+  report: Uuid,
+  part: Type.Integer({ minimum: 0, maximum: 255 }),
+  of: Type.Integer({ minimum: 1, maximum: 256 }),
+  text: Type.String({ maxLength: 262_144 }),
+})
+
+/** What the run says that it is doing, in a word for people. */
+export const StatusEvent = Type.Object({ ...base, kind: Type.Literal('status'), state: Text(256) })
+
 
 /** Share of the work done, 0 to 1. */
 export const ProgressEvent = Type.Object({ ...base, kind: Type.Literal('progress'), progress: Type.Number({ minimum: 0, maximum: 1 }) })
@@ -44,6 +62,17 @@ export const CheckpointDeclaredEvent = Type.Object({
   uuid: Uuid,
   ordinal: Type.Integer({ minimum: 1 }),
   steps: Type.Integer({ minimum: 0 }),
+  /** of one that was reported through the gateway. gang: every member sends its part. own: it lies in the user's own storage already */
+  reported: Type.Optional(Type.Object({ how: Type.Enum(['alone', 'gang', 'own']), metadata: Type.Record(Type.String(), Type.Unknown()), resources: Type.Record(Type.String(), Type.Integer({ minimum: 0 })) })),
+})
+
+/** A member of a gang has sent its files of a reported checkpoint; their list lies in the bucket under `partKey`. */
+export const CheckpointPartEvent = Type.Object({
+  ...base,
+  kind: Type.Literal('checkpoint-part'),
+  uuid: Uuid,
+  /** SHA-256 of the list */
+  list: Digest,
 })
 
 /** All bytes and the manifest are in the bucket under the key that master and agent both derive. */
@@ -102,7 +131,7 @@ export const EarlyExitEvent = Type.Object({ ...base, kind: Type.Literal('early-e
 
 export const AgentEvent = Type.Union([
   StateEvent, NoteEvent, MetricsEvent, ProgressEvent, CheckpointDeclaredEvent, CheckpointUploadedEvent,
-  CheckpointFailedEvent, ExitEvent, DrainedEvent, PreemptAckEvent, RendezvousEvent, NoticeEvent, EarlyExitEvent,
+  CheckpointFailedEvent, ExitEvent, DrainedEvent, PreemptAckEvent, RendezvousEvent, NoticeEvent, MetricsPartEvent, StatusEvent, EarlyExitEvent, CheckpointPartEvent,
 ])
 export type AgentEvent = Type.Static<typeof AgentEvent>
 export type AgentEventKind = AgentEvent['kind']

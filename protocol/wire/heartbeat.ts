@@ -1,6 +1,6 @@
 import Type from 'typebox'
 import { ALLOCATION_STATES, WANTS } from '../words/states.ts'
-import { AllocationIdText, Digest, IdText, Text } from './scalars.ts'
+import { AllocationIdText, Digest, IdText, Text, Uuid } from './scalars.ts'
 
 /** One GPU, one MIG device, or one CPU slot. Memory in MiB. */
 export const Slot = Type.Object({
@@ -62,6 +62,10 @@ export type Heartbeat = Type.Static<typeof Heartbeat>
 export const Peer = Type.Object({ rank: Type.Integer({ minimum: 0 }), address: Text(256), port: Type.Integer({ minimum: 1, maximum: 65_535 }) })
 export type Peer = Type.Static<typeof Peer>
 
+/** A checkpoint of a gang, and where its bytes go: under the ordinal that the reporting member gave it. */
+export const Closing = Type.Object({ uuid: Uuid, ordinal: Type.Integer({ minimum: 1 }), steps: Type.Integer({ minimum: 0 }) })
+export type Closing = Type.Static<typeof Closing>
+
 /** One allocation as the master wants it on this agent; the spec is fetched once by digest. */
 export const Desired = Type.Object({
   alloc: AllocationIdText,
@@ -72,6 +76,8 @@ export const Desired = Type.Object({
   reason: Type.Optional(Text(512)),
   /** of a gang, in order of rank: present once every member has said where it is, and no container starts before */
   peers: Type.Optional(Type.Array(Peer, { maxItems: 1024 })),
+  /** of a gang: reported checkpoints that wait for this member's part, also after its container is gone */
+  close: Type.Optional(Type.Array(Closing, { maxItems: 256 })),
 })
 export type Desired = Type.Static<typeof Desired>
 

@@ -55,5 +55,20 @@ export const AllocationSpec = Type.Object({
   /** SIGTERM to SIGKILL, and the time a preempted container has to save, seconds */
   stopGraceSeconds: Type.Integer({ minimum: 0 }),
   preemptSeconds: Type.Integer({ minimum: 0 }),
+  /** what the `determined` package asks for beyond that */
+  harness: Type.Optional(
+    Type.Object({
+      /** the experiment's configuration, complete, in Determined's keys */
+      config: Type.Record(Type.String(), Type.Unknown()),
+      /** cluster: reported checkpoints are written to a directory and streamed by the agent; own: the run writes to the user's storage itself */
+      storage: Type.Enum(['cluster', 'own']),
+      /** name of the experiment's owner, and the id */
+      owner: Type.Object({ id: Type.Integer(), name: Text(256) }),
+      /** the newest checkpoint in the user's own storage, where the agent restores nothing */
+      latest: Type.Union([Type.Object({ uuid: Uuid, steps: Type.Integer({ minimum: 0 }) }), Type.Null()]),
+      /** slots of every member, in order of rank */
+      slotsByRank: Type.Array(Type.Integer({ minimum: 0 }), { maxItems: 1024 }),
+    }),
+  ),
 })
 export type AllocationSpec = Type.Static<typeof AllocationSpec>

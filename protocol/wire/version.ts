@@ -4,7 +4,7 @@
  *
  * 1  first
  * 2  gangs (rendezvous, peers), retirement (retire, drained), notices of EC2, zone in the inventory
- * 3  early exits of trials, commands (taskType of a spec)
+ * 3  early exits of trials, commands (taskType of a spec), the determined package in containers (harness, batches, status, checkpoints as reported, of gangs in parts)
  */
 export const PROTOCOL_VERSION = 3
 /** What Drover answers at /info, so that the frozen `determined` client meets the version it knows. */

@@ -25,7 +25,7 @@ export interface AllocationCaller {
 export type Access = 'public' | 'user' | 'admin'
 
 /** What of the path must be the container's own; `self` needs nothing. Absent: no container may call. */
-export type ContainerAccess = 'self' | 'trial' | 'experiment' | 'task' | 'checkpoint'
+export type ContainerAccess = 'self' | 'trial' | 'experiment' | 'task' | 'checkpoint' | 'allocation'
 
 declare module 'fastify' {
   interface FastifyContextConfig {

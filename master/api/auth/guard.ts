@@ -75,6 +75,8 @@ async function isOwn(db: Db, caller: AllocationCaller, access: ContainerAccess, 
       return id === String(caller.experimentId)
     case 'task':
       return meantTask(id).id === caller.taskId
+    case 'allocation':
+      return id === caller.allocationId
     case 'checkpoint':
       return caller.experimentId !== null && await findCheckpointOwner(db, id) === caller.experimentId
   }

@@ -1,6 +1,9 @@
 import type { AgentEvent, AgentEventKind } from '../../../protocol/wire/events.ts'
 import { cleanText } from '../../store/clean.ts'
 import { checkpointDeclared, checkpointFailed, checkpointUploaded } from './checkpoint.ts'
+import { checkpointPart } from './checkpoint-part.ts'
+import { statusTold } from './harness.ts'
+import { metricsPart } from './metrics-part.ts'
 import type { AllocationFacts, EffectContext } from './context.ts'
 import { noticed } from './notice.ts'
 import { drained, exited, gaveUp, preemptAcknowledged, rendezvous, stateReached } from './progress.ts'
@@ -24,6 +27,9 @@ const EFFECTS: { readonly [K in AboutAllocation]: Effect<K> } = {
   drained,
   'preempt-ack': preemptAcknowledged,
   rendezvous,
+  'metrics-part': metricsPart,
+  'checkpoint-part': checkpointPart,
+  status: statusTold,
   'early-exit': gaveUp,
 }
 

@@ -12,12 +12,23 @@ export async function checkpointDeclared(context: EffectContext, facts: Allocati
   const choice = storageOf(facts.ownStorage, context.cluster.storage)
   if (!choice.ok) throw new Error(choice.error)
   const root = rootOf(choice.storage, context.cluster.clusterId, { id: facts.experimentId, slug: facts.slug }, facts.trialId)
+  const reported = event.kind === 'checkpoint-declared' ? event.reported : undefined
+  const own = reported?.how === 'own'
+  const gang = reported?.how === 'gang' && facts.worldSize > 1
   const result = await context.tx.insertInto('checkpoints').values({
     uuid: event.uuid, task_id: facts.taskId, trial_id: facts.trialId, experiment_id: facts.experimentId, allocation_id: facts.id, epoch: facts.epoch,
-    ordinal: event.ordinal, steps: event.steps, state: 'ACTIVE', prefix: checkpointPrefix(root, facts.epoch, event.ordinal, event.uuid), resources: '{}', metadata: '{}', metrics: '{}',
+    ordinal: event.ordinal, steps: event.steps, prefix: own ? event.uuid : checkpointPrefix(root, facts.epoch, event.ordinal, event.uuid), resources: toJsonb(reported?.resources ?? {}), metadata: toJsonb(reported?.metadata ?? {}), metrics: '{}',
+    ...(own ? { kind: 'own', state: 'COMPLETED', pointer_written: true, report_time: sql<Date>`now()`, bytes: Object.values(reported.resources).reduce((sum, size) => sum + size, 0) } : { state: 'ACTIVE' }),
+    ...(gang ? { parts: facts.worldSize } : {}),
   }).onConflict((conflict) => conflict.column('uuid').doNothing()).executeTakeFirst()
   if (result.numInsertedOrUpdatedRows === 0n) return
-  context.events.push({ ...aboutAllocation(context, facts), kind: 'checkpoint-declared', text: `checkpoint ${event.uuid} at step ${event.steps} was declared`, data: { uuid: event.uuid, steps: event.steps } })
+  if (gang) await raiseMembers(context, facts)
+  context.events.push({ ...aboutAllocation(context, facts), kind: 'checkpoint-declared', text: `checkpoint ${event.uuid} at step ${event.steps} ${own ? 'was reported: it lies in storage of the user\'s own and is not verified' : 'was declared'}`, data: { uuid: event.uuid, steps: event.steps } })
+}
+
+/** Every member is asked for its part: the desired state of their agents has changed. */
+async function raiseMembers(context: EffectContext, facts: AllocationFacts): Promise<void> {
+  for (const member of await context.tx.selectFrom('allocation_members').select('agent_id').where('allocation_id', '=', facts.id).execute()) context.raise.add(member.agent_id)
 }
 
 /** The agent says that all bytes and the manifest are there; the checkpoints loop looks for itself. */

@@ -48,9 +48,10 @@ export interface AllocationFacts {
   notes: StoredLine[]
   reports: Report[]
   progress: number | null
+  status: string | null
 }
 
-type Row = Omit<AllocationFacts, 'notes' | 'reports' | 'progress'>
+type Row = Omit<AllocationFacts, 'notes' | 'reports' | 'progress' | 'status'>
 
 /** Locks the allocations in the order of their ids. */
 export async function lockAllocations(tx: Tx, agent: string, ids: readonly string[]): Promise<Map<string, AllocationFacts>> {
@@ -61,7 +62,7 @@ export async function lockAllocations(tx: Tx, agent: string, ids: readonly strin
     FROM allocations a JOIN allocation_members m ON m.allocation_id = a.id AND m.agent_id = ${agent}
     JOIN tasks t ON t.id = a.task_id AND t.epoch = a.epoch LEFT JOIN trials tr ON tr.task_id = t.id LEFT JOIN experiments e ON e.id = tr.experiment_id
     WHERE a.id = ANY(${[...ids]}::text[]) AND a.state <> 'SEALED' ORDER BY a.id FOR UPDATE OF a`.execute(tx)
-  return new Map(rows.map((row) => [row.id, { ...row, notes: [], reports: [], progress: null }]))
+  return new Map(rows.map((row) => [row.id, { ...row, notes: [], reports: [], progress: null, status: null }]))
 }
 
 /** Moves this agent's member forward, and the allocation with its slowest. A state never goes back. */

@@ -16,6 +16,7 @@ export async function flushEffects(context: EffectContext): Promise<void> {
   }
   await writeReports(context.tx, [...context.allocations.values()].filter((facts) => facts.reports.length > 0))
   for (const facts of context.allocations.values()) {
+    if (facts.status !== null) await context.tx.updateTable('trials').set({ runner_state: facts.status }).where('id', '=', facts.trialId).execute()
     if (facts.progress !== null) await writeProgress(context, facts, facts.progress)
   }
   await tellSearches(context)
@@ -40,11 +41,12 @@ async function writeReports(tx: Tx, reporting: readonly AllocationFacts[]): Prom
   const { rows: trials } = await sql<Before>`SELECT id, steps_completed, latest_training, latest_validation, best_validation FROM trials
     WHERE id = ANY(${reporting.map((facts) => facts.trialId)}::int[]) ORDER BY id FOR UPDATE`.execute(tx)
   const reports = reporting.flatMap((facts) => facts.reports.map((report) => ({ ...report, trial: facts.trialId, epoch: facts.epoch })))
-  await sql`INSERT INTO metrics (trial_id, epoch, "group", steps, values, reported_at)
-    SELECT r.trial, r.epoch, r.g, r.s, r.v::jsonb, r.t FROM unnest(
+  await sql`INSERT INTO metrics (trial_id, epoch, "group", steps, values, reported_at, batches)
+    SELECT r.trial, r.epoch, r.g, r.s, r.v::jsonb, r.t, r.b::jsonb FROM unnest(
       ${reports.map((r) => r.trial)}::int[], ${reports.map((r) => r.epoch)}::int[],
-      ${reports.map((r) => cleanText(r.group))}::text[], ${reports.map((r) => r.steps)}::int[], ${reports.map((r) => toJsonb(r.values))}::text[], ${reports.map((r) => new Date(r.t).toISOString())}::timestamptz[]
-    ) WITH ORDINALITY AS r (trial, epoch, g, s, v, t, n) ORDER BY r.n`.execute(tx)
+      ${reports.map((r) => cleanText(r.group))}::text[], ${reports.map((r) => r.steps)}::int[], ${reports.map((r) => toJsonb(r.values))}::text[], ${reports.map((r) => new Date(r.t).toISOString())}::timestamptz[],
+      ${reports.map((r) => (r.batches === undefined ? null : toJsonb(r.batches)))}::text[]
+    ) WITH ORDINALITY AS r (trial, epoch, g, s, v, t, b, n) ORDER BY r.n`.execute(tx)
   const before = new Map(trials.map((trial) => [trial.id, trial]))
   const after = reporting.map((facts) => summaryOf(before.get(facts.trialId), facts))
   await sql`UPDATE trials t SET steps_completed = r.steps, latest_training = r.training, latest_validation = r.validation, best_validation = r.best, searcher_metric = r.metric
