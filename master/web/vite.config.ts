@@ -31,6 +31,6 @@ export default defineConfig({
   },
   server: {
     // `DROVER_MASTER_URL` names the master that a development server speaks to.
-    proxy: Object.fromEntries(['/api', '/checkpoints', '/graphql'].map((path) => [path, { target: process.env['DROVER_MASTER_URL'] ?? 'http://127.0.0.1:8080', ws: path === '/api' }])),
+    proxy: Object.fromEntries(['/api', '/checkpoints', '/graphql', '/docs'].map((path) => [path, { target: process.env['DROVER_MASTER_URL'] ?? 'http://127.0.0.1:8080', ws: path === '/api' }])),
   },
 })

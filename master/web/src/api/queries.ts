@@ -3,7 +3,7 @@ import type { ApiAlarms, ApiInstanceDetails, ApiInstances, ApiPools, ApiWhyInsta
 import { bareState } from '../words/states.ts'
 import { requestJson } from './http.ts'
 import type {
-  AgentsAnswer, CheckpointFilesAnswer, CheckpointsAnswer, CurvesAnswer, EventsAnswer, ExperimentAnswer, ExperimentsAnswer, TrialAnswer, TrialsAnswer, User, WhyAnswer,
+  AgentsAnswer, CheckpointFilesAnswer, CheckpointsAnswer, CurvesAnswer, EventsAnswer, ExperimentAnswer, ExperimentsAnswer, OpenApi, TrialAnswer, TrialsAnswer, User, WhyAnswer,
 } from './shapes.ts'
 
 /**
@@ -153,6 +153,14 @@ export function newestEvents() {
   return queryOptions({
     queryKey: ['events', 'newest'],
     queryFn: ({ signal }) => requestJson<EventsAnswer>('GET', '/api/v1/drover/events?limit=200&orderBy=ORDER_BY_DESC', { signal }),
+  })
+}
+
+export function openApiQuery() {
+  return queryOptions({
+    queryKey: ['openapi'],
+    queryFn: ({ signal }) => requestJson<OpenApi>('GET', '/docs/api/openapi.json', { signal }),
+    staleTime: Number.POSITIVE_INFINITY,
   })
 }
 

@@ -191,3 +191,11 @@ export interface WhyAnswer {
   cost?: Maybe<ApiCost>
   cure?: Maybe<string>
 }
+
+/** The parts of an OpenAPI document that are shown. */
+export interface OpenApi {
+  paths: Record<string, Record<string, {
+    parameters?: { name: string; in: string; required?: boolean; schema?: unknown }[]
+    requestBody?: { content?: Record<string, { schema?: unknown }> }
+  }>>
+}

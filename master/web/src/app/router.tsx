@@ -56,7 +56,13 @@ const graphqlRoute = createRoute({
   component: lazyRouteComponent(() => import('../graphql/graphql-page.tsx'), 'GraphqlPage'),
 })
 
-const routeTree = rootRoute.addChildren([indexRoute, experimentsRoute, experimentRoute, trialRoute, clusterRoute, graphqlRoute])
+const apiRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: '/api',
+  component: lazyRouteComponent(() => import('../docs/api-page.tsx'), 'ApiPage'),
+})
+
+const routeTree = rootRoute.addChildren([indexRoute, experimentsRoute, experimentRoute, trialRoute, clusterRoute, graphqlRoute, apiRoute])
 
 export function makeRouter() {
   return createRouter({ routeTree, basepath: '/ui', scrollRestoration: true })

@@ -36,6 +36,7 @@ function Frame({ user }: { user: User }): ReactNode {
             <Link to="/experiments" className="nav-link">Experiments</Link>
             <Link to="/cluster" className="nav-link">Cluster</Link>
             <Link to="/graphql" className="nav-link">Queries</Link>
+            <Link to="/api" className="nav-link">API</Link>
           </Group>
           <Group gap="sm" ml="auto" wrap="nowrap">
             <LiveMark />
