@@ -74,13 +74,13 @@ export async function place(db: Db | Tx, leaderEpoch: number, placements: readon
           SELECT 1 FROM tasks t JOIN experiments e ON e.id = t.experiment_id LEFT JOIN trials tr ON tr.task_id = t.id WHERE t.id = w.task_id AND (e.state <> 'ACTIVE' OR tr.state <> 'ACTIVE')
         )
         AND NOT EXISTS (SELECT 1 FROM commands c WHERE c.task_id = w.task_id AND c.killed_by <> '')
-        -- its own newest, else the one that its experiment starts from
-        AND (q.epoch = 1 OR q.restore IS NOT DISTINCT FROM coalesce(
-          (SELECT c.uuid FROM trials tr JOIN checkpoints c ON c.trial_id = tr.id WHERE tr.task_id = w.task_id AND c.state = 'COMPLETED' AND c.manifest_digest IS NOT NULL
-            ORDER BY c.steps DESC, c.epoch DESC, c.ordinal DESC LIMIT 1),
-          (SELECT c.uuid FROM trials tr JOIN experiments e ON e.id = tr.experiment_id JOIN checkpoints c ON c.uuid = e.source_checkpoint
-            WHERE tr.task_id = w.task_id AND c.state = 'COMPLETED' AND c.manifest_digest IS NOT NULL)
-        ))
+        -- as loadAssignments chose: the trial's own newest (I5), else what its experiment starts from
+        AND ((q.epoch = 1 AND q.restore IS NULL) OR q.restore IS NOT DISTINCT FROM coalesce((
+          SELECT c.uuid FROM trials tr JOIN checkpoints c ON c.trial_id = tr.id WHERE q.epoch > 1 AND tr.task_id = w.task_id AND c.state = 'COMPLETED' AND c.manifest_digest IS NOT NULL
+          ORDER BY c.steps DESC, c.epoch DESC, c.ordinal DESC LIMIT 1
+        ), (
+          SELECT c.uuid FROM tasks t JOIN experiments e ON e.id = t.experiment_id JOIN checkpoints c ON c.uuid = e.source_checkpoint WHERE t.id = w.task_id AND c.state = 'COMPLETED' AND c.manifest_digest IS NOT NULL
+        )))
       GROUP BY q.allocation
     ),
     placed AS MATERIALIZED (

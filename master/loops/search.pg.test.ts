@@ -2,10 +2,14 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { NewAgentEvent } from '../../protocol/wire/events.ts'
 import type { ExperimentConfig } from '../../protocol/words/experiment-config.ts'
 import { takeEvents } from '../intake/take-events.ts'
+import { schedule } from '../schedule/schedule.ts'
 import { PG_ADMIN_URL } from '../store/fresh-db.ts'
 import { advanceSearch, forgetSearches, loadSearch } from '../store/searches.ts'
 import { lifecyclePass } from './lifecycle-loop.ts'
 import { addAgent, at, drained, exit, hash, newExperiment, numbered, openRig, state, type Rig } from './rig.ts'
+import { loadPendingAhead } from './assignment.ts'
+import { applyAssigns } from './schedule-apply.ts'
+import { loadAgents } from './schedule-load.ts'
 import { schedulePass } from './schedule-loop.ts'
 
 const SPACE = { lr: { type: 'log', base: 10, minval: -4, maxval: -1, count: null }, width: { type: 'int', minval: 1, maxval: 64, count: null } }
@@ -172,6 +176,44 @@ describe.skipIf(!PG_ADMIN_URL)('a search through the store', () => {
     await report(state(first?.id ?? '', 'RUNNING'), exit(first?.id ?? '', 'preempted'), drained(first?.id ?? ''))
     for (let turn = 0; turn < 3; turn += 1) await settle()
     expect((await live(id)).map((one) => [one.id, one.state])).toContainEqual([(first?.id ?? '').replace(/\.1$/, '.2'), 'ASSIGNED'])
+  })
+
+  test('warm start: a trial that fails before its first checkpoint starts from the source again', async () => {
+    const { trialId, experimentId: source } = await rig.commands.createExperiment(newExperiment(rig, {}, false))
+    const uuid = '00000000-0000-4000-8000-00000000000a'
+    await rig.db.insertInto('checkpoints').values({
+      uuid, task_id: `trial-${trialId}`, trial_id: trialId, experiment_id: source, allocation_id: `trial-${trialId}.1`, epoch: 1, ordinal: 1, steps: 5,
+      state: 'COMPLETED', prefix: 'somewhere/a', manifest_digest: hash(1), resources: '{}', metadata: '{}', metrics: '{}', declared_at: new Date(),
+    }).execute()
+    const id = await submit({ ...random(1, 1), source_trial_id: trialId }, { max_restarts: 1 })
+    await settle()
+    const [first] = await live(id)
+    if (!first) throw new Error('nothing was placed')
+    await report(state(first.id, 'RUNNING'), exit(first.id, 'user-error'), drained(first.id))
+    await settle()
+    await settle()
+    expect(await live(id)).toMatchObject([{ id: first.id.replace(/1$/, '2'), state: 'ASSIGNED' }])
+    const told = await rig.db.selectFrom('events').select('data').where('kind', '=', 'allocation-assigned').where('experiment_id', '=', id).orderBy('id').execute()
+    expect(told.map(({ data }) => data['restore'])).toEqual([uuid, uuid])
+  })
+
+  test('warm start: a source that is deleted between decision and commit is not placed with', async () => {
+    const { experimentId: source, trialId } = await rig.commands.createExperiment(newExperiment(rig, {}, false))
+    const uuid = '00000000-0000-4000-8000-00000000000b'
+    await rig.db.insertInto('checkpoints').values({
+      uuid, task_id: `trial-${trialId}`, trial_id: trialId, experiment_id: source, allocation_id: `trial-${trialId}.1`, epoch: 1, ordinal: 1, steps: 5,
+      state: 'COMPLETED', prefix: 'somewhere/b', manifest_digest: hash(1), resources: '{}', metadata: '{}', metrics: '{}', declared_at: new Date(),
+    }).execute()
+    await submit({ ...random(1, 1), source_checkpoint_uuid: uuid })
+    const { pending, assignments } = await loadPendingAhead(rig.db, 1)
+    const agents = await loadAgents(rig.db)
+    const assigns = schedule({ agents, pending }).filter((decision) => decision.kind === 'assign')
+    expect(assigns).toHaveLength(1)
+    const apply = async (): Promise<number> => (await applyAssigns(rig.deps, rig.deps.leaderEpoch() ?? 0, assigns, { agents, assignments })).length
+    await rig.db.updateTable('checkpoints').set({ state: 'DELETED' }).where('uuid', '=', uuid).execute()
+    expect(await apply()).toBe(0)
+    await rig.db.updateTable('checkpoints').set({ state: 'COMPLETED' }).where('uuid', '=', uuid).execute()
+    expect(await apply()).toBe(1)
   })
 
   test('a source that is no committed checkpoint is refused with the cure', async () => {

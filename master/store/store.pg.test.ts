@@ -36,11 +36,15 @@ describe.skipIf(!PG_ADMIN_URL)('store', () => {
     const old = (await acquireLeader(db, 'old')) ?? 0
     let goOn = (): void => undefined
     const standsStill = new Promise<void>((resolve) => { goOn = resolve })
+    let hold = (): void => undefined
+    const holds = new Promise<void>((resolve) => { hold = resolve })
     const stopped = db.transaction().execute(async (tx) => {
       await assertLeader(tx, old)
+      hold()
       await standsStill
       await addEvents(tx, [{ kind: 'stale', text: 'decided by a leader that is none any more' }])
     }).catch((error: unknown) => error)
+    await holds
     await sql`UPDATE leader SET until = clock_timestamp() - interval '1 second'`.execute(db)
     expect(await acquireLeader(db, 'new')).toBe(old + 1)
     goOn()

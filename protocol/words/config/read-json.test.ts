@@ -16,6 +16,23 @@ test('colons and quotes within texts count for nothing', () => {
   expect(readJson(JSON.stringify(value))).toEqual(value)
 })
 
+test('a text that begins with a colon hides no key that stands there twice', () => {
+  expect(readJson('{"a": "x", ":b": 1, "c": ": y"}')).toEqual({ a: 'x', ':b': 1, c: ': y' })
+  expect(readJson('{"a": "x", ":b": 1, "a": ": y"}')).toBeUndefined()
+})
+
+test('quotes without number within one text cost no more than their length', () => {
+  const cost = (quotes: number): number => {
+    const text = JSON.stringify({ name: '"'.repeat(quotes), list: Array.from({ length: 50 }, () => '\\"') })
+    const before = process.cpuUsage()
+    expect(readJson(text)).toEqual(JSON.parse(text))
+    return (({ user, system }) => user + system)(process.cpuUsage(before)) / 1000
+  }
+  cost(1_000)
+  // by the square of the length it would be some 20,000 ms
+  expect(cost(120_000)).toBeLessThan(1_000)
+})
+
 test('gives what the YAML path gives, for every JSON', () => {
   fc.assert(fc.property(fc.dictionary(fc.string(), fc.jsonValue({ maxDepth: 4 }), { maxKeys: 6 }), fc.boolean(), (value, pretty) => {
     const text = JSON.stringify(value, null, pretty ? 2 : 0)
