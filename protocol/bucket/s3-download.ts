@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { open } from 'node:fs/promises'
+import { open, type FileHandle } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
 import { GetObjectCommand, HeadObjectCommand } from '@aws-sdk/client-s3'
 import { BucketError, type TransferOptions } from './door.ts'
@@ -26,14 +26,26 @@ export async function downloadFile(s3: S3Transfer, key: string, path: string, op
   const file = await open(path, 'w')
   try {
     const whole = createHash('sha256')
+    let position = 0
     for await (const bytes of ranges(s3, source)) {
+      // the thread pool writes while this thread hashes
+      const written = writeFully(file, bytes, position)
       whole.update(bytes)
-      await file.writeFile(bytes)
+      await written
+      position += bytes.length
       options.onBytes?.(bytes.length)
     }
     return { size: source.size, sha256: whole.digest('hex') }
   } finally {
     await file.close()
+  }
+}
+
+/** One call for a whole range: `writeFile` comes back to this thread, busy hashing, after each 512 KiB. */
+async function writeFully(file: FileHandle, bytes: Buffer, position: number): Promise<void> {
+  for (let done = 0; done < bytes.length;) {
+    const { bytesWritten } = await file.write(bytes, done, bytes.length - done, position + done)
+    done += bytesWritten
   }
 }
 
