@@ -16,6 +16,7 @@ import { changeExperimentRoutes } from './routes/change-experiment.ts'
 import { commandRoutes } from './routes/commands.ts'
 import { createExperimentRoute } from './routes/create-experiment.ts'
 import { curveRoutes } from './routes/curves.ts'
+import { deleteCheckpointRoutes } from './routes/delete-checkpoints.ts'
 import { downloadRoutes } from './routes/downloads.ts'
 import { eventRoutes } from './routes/events.ts'
 import { experimentRoutes } from './routes/experiments.ts'
@@ -83,6 +84,7 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
   logRoutes(app, deps, hub, stopping.signal)
   taskRoutes(app, deps)
   checkpointRoutes(app, deps)
+  deleteCheckpointRoutes(app, deps)
   downloadRoutes(app, deps, stopping.signal)
   harnessRoutes(app, deps)
   agentRoutes(app, deps)

@@ -1,3 +1,4 @@
+import type { Deletion } from './delete-checkpoints.ts'
 import type { ExperimentConfig } from '../../protocol/words/experiment-config.ts'
 
 /** What the database made of a new experiment; all else is as it was asked for. */
@@ -48,6 +49,8 @@ export interface Commands {
   resumePool(name: string, by: string): Promise<CommandResult>
   /** The agents that fell silent together are really gone: those still silent are declared lost. `conflict` while the brake is off. */
   releaseBrake(by: string): Promise<CommandResult>
+  /** All of them or none; the bytes follow. */
+  deleteCheckpoints(deletion: Deletion): Promise<CommandResult>
 }
 
 export interface NewExperiment {

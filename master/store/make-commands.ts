@@ -5,6 +5,7 @@ import { releaseBrake } from './brake.ts'
 import { changeExperiment, continueExperiment, moveExperimentTo } from './change-experiment.ts'
 import type { CommandResult, Commands } from './commands.ts'
 import { deleteExperiment } from './delete-experiment.ts'
+import { deleteCheckpoints } from './delete-checkpoints.ts'
 import { experimentMaker, type PoolNames } from './create-experiment.ts'
 import type { Db } from './db.ts'
 import { killTrial, setArchived, WISHES, wishFor } from './experiment-commands.ts'
@@ -54,6 +55,7 @@ export function makeCommands(deps: CommandDeps): Commands {
       return result
     },
     retireInstance: (id, by) => waking('scale', retireInstance(db, id, by)),
+    deleteCheckpoints: (deletion) => waking('checkpoints', deleteCheckpoints(db, deletion)),
     resumePool: (name, by) => waking('scale', resumePool(db, name, by)),
   }
 }

@@ -128,7 +128,7 @@ function recordCommands(db: Db, rig: Pick<Rig, 'calls' | 'created' | 'answer'>):
     },
     activate: record('activate'), pause: record('pause'), cancel: record('cancel'), kill: record('kill'), killTrial: record('killTrial'), setArchived: record('setArchived'),
     setAgentEnabled: record('setAgentEnabled'), setSlotEnabled: record('setSlotEnabled'),
-    retireInstance: record('retireInstance'), changeExperiment: record('changeExperiment'), moveExperiment: record('moveExperiment'), continueExperiment: record('continueExperiment'), changeJob: record('changeJob'), deleteExperiment: record('deleteExperiment'), killCommand: record('killCommand'), createCommand: (input) => createCommand(db, input), resumePool: record('resumePool'), releaseBrake: record('releaseBrake'),
+    retireInstance: record('retireInstance'), changeExperiment: record('changeExperiment'), moveExperiment: record('moveExperiment'), continueExperiment: record('continueExperiment'), changeJob: record('changeJob'), deleteExperiment: record('deleteExperiment'), killCommand: record('killCommand'), createCommand: (input) => createCommand(db, input), resumePool: record('resumePool'), deleteCheckpoints: record('deleteCheckpoints'), releaseBrake: record('releaseBrake'),
   }
 }
 
