@@ -1,4 +1,3 @@
-import type { Deletion } from './delete-checkpoints.ts'
 import type { ExperimentConfig } from '../../protocol/words/experiment-config.ts'
 
 /** What the database made of a new experiment; all else is as it was asked for. */
@@ -11,6 +10,13 @@ export interface MadeExperiment {
   startedAt: Date
   /** the pool that it waits in */
   pool: string
+}
+
+export interface Deletion {
+  uuids: readonly string[]
+  /** files to delete, as shell patterns over the names within the checkpoint; null = all of it */
+  globs: readonly string[] | null
+  by: { userId: number; username: string; admin: boolean }
 }
 
 /**

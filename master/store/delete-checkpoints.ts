@@ -1,16 +1,9 @@
 import { posix } from 'node:path'
 import { toJsonb } from './clean.ts'
-import type { CommandResult } from './commands.ts'
+import type { CommandResult, Deletion } from './commands.ts'
 import type { Db } from './db.ts'
 import { addEvents, type NewEvent } from './events.ts'
 import type { Tx } from './leader.ts'
-
-export interface Deletion {
-  uuids: readonly string[]
-  /** files to delete, as shell patterns over the names within the checkpoint; null = all of it */
-  globs: readonly string[] | null
-  by: { userId: number; username: string; admin: boolean }
-}
 
 interface Target {
   uuid: string
