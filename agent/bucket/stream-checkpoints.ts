@@ -8,6 +8,7 @@ import type { AllocationPaths } from '../steps/attendant.ts'
 import { openLedger } from './checkpoint-ledger.ts'
 import { createDeclarer } from './declare-checkpoints.ts'
 import { pruneCheckpoints } from './prune-checkpoints.ts'
+import { pruneReported } from './prune-reported.ts'
 import { createAttempt, settleCheckpoint, type Attempt } from './settle-checkpoint.ts'
 import { wakeOnChange } from './wake-on-change.ts'
 
@@ -79,6 +80,7 @@ export function streamCheckpoints(options: StreamOptions): CheckpointStream {
       await settleCheckpoint({ ...options, ledger }, attempt)
       attempt = null
       await pruneCheckpoints({ journal, ledger, alloc, paths })
+      await pruneReported({ journal, alloc, paths, wallMs: () => clock.wallMs() })
     }
     if (looked) finished.resolve()
   }
