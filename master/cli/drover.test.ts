@@ -257,6 +257,17 @@ test('preview-search prints the tree of a search without a master; a mistake is 
   expect([bad.code, bad.err]).toEqual([1, expect.stringContaining('searcher.max_trials')])
 })
 
+describe('checkpoint delete', () => {
+  test('only when it is said twice; the master is told what matches', async () => {
+    const refused = await run(['checkpoint', 'delete', UUID])
+    expect([refused.code, refused.err]).toEqual([2, expect.stringContaining('give --yes')])
+    expect(master.seen).not.toContain('POST /api/v1/checkpoints/rm')
+    expect((await run(['checkpoint', 'delete', UUID, '--yes'])).out).toBe('1 checkpoint: deleted; the bucket follows\n')
+    expect((await run(['checkpoint', 'rm', UUID, '--glob', 'optimizer/**', '--yes'])).out).toContain('files that match optimizer/** deleted')
+    expect(master.seen.filter((one) => one === 'POST /api/v1/checkpoints/rm')).toHaveLength(2)
+  })
+})
+
 describe('checkpoint download', () => {
   async function archive(entries: { name: string; body?: string; type?: 'file' | 'directory' | 'symlink' | 'link'; linkname?: string }[]): Promise<Buffer> {
     const tar = pack()

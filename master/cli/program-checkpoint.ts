@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { idOf, leaf, textOption } from './program-leaf.ts'
+import { idOf, leaf, listOption, textOption } from './program-leaf.ts'
 import type { Runner } from './program-leaf.ts'
 
 export function addCheckpointCommands(program: Command, run: Runner): void {
@@ -19,4 +19,9 @@ export function addCheckpointCommands(program: Command, run: Runner): void {
     .description('fetch the files through the master')
     .option('-o, --output-dir <dir>', 'where to (default checkpoints/<uuid>)')
     .action(run(async (invocation, [uuid = ''], options) => (await import('./commands/download-checkpoint.ts')).downloadCheckpoint(invocation, uuid, textOption(options['outputDir']) ?? null)))
+  leaf(group.command('delete').alias('rm').argument('<uuid...>'))
+    .description('delete checkpoints, or some of their files, for good')
+    .option('--glob <pattern...>', "only files that match, such as 'optimizer/**'")
+    .option('-y, --yes', 'yes, for good')
+    .action(run(async (invocation, uuids, options) => (await import('./commands/delete-checkpoints.ts')).deleteCheckpoints(invocation, uuids, { globs: listOption(options['glob']), yes: options['yes'] === true })))
 }
