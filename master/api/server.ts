@@ -32,6 +32,7 @@ import { previewSearchRoute } from './routes/preview-search.ts'
 import { modelRoutes } from './routes/models.ts'
 import { modelVersionRoutes } from './routes/model-versions.ts'
 import { projectRoutes } from './routes/projects.ts'
+import { retentionRoutes } from './routes/retention.ts'
 import { schemaRoutes } from './routes/schemas.ts'
 import { taskRoutes } from './routes/tasks.ts'
 import { templateRoutes } from './routes/templates.ts'
@@ -85,6 +86,7 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
   taskRoutes(app, deps)
   checkpointRoutes(app, deps)
   deleteCheckpointRoutes(app, deps)
+  retentionRoutes(app, deps)
   downloadRoutes(app, deps, stopping.signal)
   harnessRoutes(app, deps)
   agentRoutes(app, deps)

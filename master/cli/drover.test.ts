@@ -268,6 +268,16 @@ describe('checkpoint delete', () => {
   })
 })
 
+test('checkpoint gc shows what would go, and deletes just that when it is said', async () => {
+  const shown = await run(['checkpoint', 'gc', '7', '--save-trial-best', '1'])
+  expect(shown.out).toMatch(/LOSS[^]*600[^]*1 checkpoint of experiment 7, 2\.0 KiB would go .*nothing was deleted: give --yes/)
+  expect(master.seen).toContain('GET /api/v1/drover/experiments/7/retention?save_trial_best=1')
+  expect(master.seen).not.toContain('POST /api/v1/checkpoints/rm')
+  expect((await run(['checkpoint', 'gc', '7', '--yes'])).out).toContain('1 checkpoint of experiment 7, 2.0 KiB: deleted')
+  expect(master.seen.filter((one) => one === 'POST /api/v1/checkpoints/rm')).toHaveLength(1)
+  expect((await run(['checkpoint', 'gc', '7', '--save-trial-best', 'two'])).err).toContain('--save-trial-best "two" is no number')
+})
+
 describe('checkpoint download', () => {
   async function archive(entries: { name: string; body?: string; type?: 'file' | 'directory' | 'symlink' | 'link'; linkname?: string }[]): Promise<Buffer> {
     const tar = pack()

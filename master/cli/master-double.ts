@@ -102,6 +102,7 @@ function lookUp(double: MasterDouble, path: string): unknown {
     '/api/v1/experiments/7/checkpoints': { checkpoints },
     '/api/v1/trials/9/checkpoints': { checkpoints },
     '/api/v1/checkpoints/rm': {},
+    '/api/v1/drover/experiments/7/retention': { policy: { save_experiment_best: 0, save_trial_best: 1, save_trial_latest: 1 }, metric: 'loss', going: [{ uuid: UUID, trialId: 9, steps: 600, searcherMetric: 0.5, bytes: '2048', reportTime: '2026-01-02T03:05:00Z' }], bytes: '2048' },
     '/api/v1/trials/9': { trial },
     [`/api/v1/checkpoints/${UUID}`]: { checkpoint: checkpoints[0] },
     '/api/v1/agents': { agents: [{ id: 'gpu-1', enabled: true, resourcePools: ['default'], version: '0.1.0', registeredTime: '2026-01-01T00:00:00Z', drover: { status: 'ok', instanceType: 'g5.xlarge', zone: 'us-east-1a' }, slots: { 'GPU-a': { id: 'GPU-a', enabled: true, device: { brand: 'NVIDIA\u001b[31m A10G', type: 'TYPE_CUDA' }, container: { id: 'c1', parent: 'trial-9.1' } } } }] },

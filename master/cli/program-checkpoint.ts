@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { idOf, leaf, listOption, textOption } from './program-leaf.ts'
+import { countOf, idOf, leaf, listOption, textOption } from './program-leaf.ts'
 import type { Runner } from './program-leaf.ts'
 
 export function addCheckpointCommands(program: Command, run: Runner): void {
@@ -24,4 +24,20 @@ export function addCheckpointCommands(program: Command, run: Runner): void {
     .option('--glob <pattern...>', "only files that match, such as 'optimizer/**'")
     .option('-y, --yes', 'yes, for good')
     .action(run(async (invocation, uuids, options) => (await import('./commands/delete-checkpoints.ts')).deleteCheckpoints(invocation, uuids, { globs: listOption(options['glob']), yes: options['yes'] === true })))
+  leaf(group.command('gc').argument('<experiment>', 'id of the experiment'))
+    .description('what a policy would let go of its checkpoints, and with --yes delete that; a count that is not given is the experiment\'s own')
+    .option('--save-experiment-best <n>', 'so many of the best of the experiment stay')
+    .option('--save-trial-best <n>', 'so many of the best of each trial stay')
+    .option('--save-trial-latest <n>', 'so many of the latest of each trial stay')
+    .option('-y, --yes', 'delete what is shown, for good')
+    .action(run(async (invocation, [experiment], options) => {
+      const policy = Object.fromEntries(POLICY.flatMap(([key, flag, name]) => (options[key] === undefined ? [] : [[name, countOf(options[key], flag, 0)]])))
+      return (await import('./commands/gc-checkpoints.ts')).gcCheckpoints(invocation, idOf(experiment, 'experiment'), policy, options['yes'] === true)
+    }))
 }
+
+const POLICY = [
+  ['saveExperimentBest', '--save-experiment-best', 'save_experiment_best'],
+  ['saveTrialBest', '--save-trial-best', 'save_trial_best'],
+  ['saveTrialLatest', '--save-trial-latest', 'save_trial_latest'],
+] as const

@@ -40,6 +40,7 @@ describe.skipIf(!PG_ADMIN_URL)('deleting checkpoints', () => {
     expect((await rows())[0]).toMatchObject({ state: 'PARTIALLY_DELETED', resources: { 'model.pt': 10, 'nested/': 0, 'nested/b.bin': 2 } })
     await ask([UUIDS[1]], ['*.jpg', '../**'])
     expect((await rows())[1]).toMatchObject({ state: 'COMPLETED', pointer_written: true })
+    await rig.db.updateTable('checkpoints').set({ resources: JSON.stringify({ 'model.pt': 10, '.hidden': 1 }) }).where('uuid', '=', UUIDS[1]).execute()
     await ask([UUIDS[1]], ['**/*'])
     expect((await rows())[1]?.state).toBe('DELETED')
   })

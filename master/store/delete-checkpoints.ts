@@ -5,6 +5,9 @@ import type { Db } from './db.ts'
 import { addEvents, type NewEvent } from './events.ts'
 import type { Tx } from './leader.ts'
 
+/** Names with a leading dot too, which no other pattern matches by an asterisk; as in Determined. */
+const EVERYTHING = '**/*'
+
 interface Target {
   uuid: string
   state: string
@@ -28,7 +31,7 @@ export function deleteCheckpoints(db: Db, { uuids, globs, by }: Deletion): Promi
     const refusal = await refusalOf(tx, targets, by)
     if (refusal !== null) return { kind: 'conflict', message: refusal }
     const events: NewEvent[] = []
-    for (const target of targets) events.push(...(await deleteOne(tx, target, globs, by.username)))
+    for (const target of targets) events.push(...(await deleteOne(tx, target, globs?.includes(EVERYTHING) ? null : globs, by.username)))
     await addEvents(tx, events)
     return { kind: 'done' }
   })

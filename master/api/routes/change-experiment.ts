@@ -3,7 +3,7 @@ import Type from 'typebox'
 import { parseExperimentConfig } from '../../../protocol/words/parse-experiment-config.ts'
 import { layUnder } from '../../../protocol/words/config/layers.ts'
 import { setLabel } from '../../store/change-experiment.ts'
-import { findExperiment, type ExperimentRow } from '../../store/queries/experiments.ts'
+import type { ExperimentRow } from '../../store/queries/experiments.ts'
 import { userOf } from '../auth/guard.ts'
 import { mustOwn } from '../auth/own.ts'
 import type { ApiDeps } from '../deps.ts'
@@ -12,8 +12,9 @@ import { Id, IdParams } from '../page.ts'
 import { experimentShape } from '../shapes/experiment.ts'
 import { Labels, Prose } from '../words.ts'
 import { readConfig, readYamlMapping } from '../read-config.ts'
-import { answerTo } from './experiments.ts'
+import { answerTo, mustFindExperiment } from './experiments.ts'
 import { mustFindProject } from './projects.ts'
+import { applyRetention } from './retention.ts'
 
 const Kept = Type.Optional(Type.Integer({ minimum: 0, maximum: 1_000_000 }))
 const PatchBody = Type.Object({
@@ -37,7 +38,9 @@ export function changeExperimentRoutes(app: FastifyInstance, deps: ApiDeps): voi
     const { name, description, notes, labels, resources, checkpointStorage: kept } = request.body
     const retention = kept && { best: kept.saveExperimentBest, trialBest: kept.saveTrialBest, trialLatest: kept.saveTrialLatest }
     const change = { name, description, notes, labels: labels && [...new Set(labels)], priority: resources?.priority, maxSlots: resources?.maxSlots, weight: resources?.weight, retention }
+    if (retention) mustOwn(userOf(request), (await mustFindExperiment(deps, id)).owner_id, `experiment ${id}`)
     answerTo(await commands.changeExperiment(id, change, userOf(request).username), 'experiment', id)
+    if (retention) await applyRetention(deps, id, userOf(request))
     return { experiment: await shown(id) }
   })
 
@@ -79,12 +82,6 @@ export function changeExperimentRoutes(app: FastifyInstance, deps: ApiDeps): voi
     answerTo(await commands.continueExperiment(id, { config, pool }, userOf(request).username), 'experiment', id)
     return { experiment: await shown(id), warnings: [] }
   })
-}
-
-export async function mustFindExperiment(deps: Pick<ApiDeps, 'db'>, id: number): Promise<ExperimentRow> {
-  const row = await findExperiment(deps.db, id)
-  if (!row) throw notFound('experiment', id)
-  return row
 }
 
 /** What the person says now over what stands; another search would be another experiment. */

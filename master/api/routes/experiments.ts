@@ -3,7 +3,7 @@ import Type from 'typebox'
 import type { ApiExperiments } from '../../../protocol/wire/api.ts'
 import type { CommandResult } from '../../store/commands.ts'
 import { experimentCost } from '../../store/queries/cost.ts'
-import { EXPERIMENT_SORTS, findExperiment, findModelDefinition, listExperiments, type ExperimentSort } from '../../store/queries/experiments.ts'
+import { EXPERIMENT_SORTS, findExperiment, findModelDefinition, listExperiments, type ExperimentRow, type ExperimentSort } from '../../store/queries/experiments.ts'
 import { listStarting } from '../../store/queries/herd.ts'
 import { poolNote } from '../../store/queries/pools.ts'
 import { userOf } from '../auth/guard.ts'
@@ -75,6 +75,12 @@ export function experimentRoutes(app: FastifyInstance, deps: ApiDeps): void {
     answerTo(await commands.killTrial(request.params.id, userOf(request).username), 'trial', request.params.id)
     return {}
   })
+}
+
+export async function mustFindExperiment(deps: Pick<ApiDeps, 'db'>, id: number): Promise<ExperimentRow> {
+  const row = await findExperiment(deps.db, id)
+  if (!row) throw notFound('experiment', id)
+  return row
 }
 
 export function answerTo(result: CommandResult, what: string, id: string | number): void {
