@@ -6,7 +6,7 @@ import { openDb } from '../store/db.ts'
 import { createGraphqlDoor } from '../graphql/door.ts'
 import { NoReader } from '../graphql/reader.ts'
 import { ADMIN_URL, startRig, type Rig } from './test-rig/rig.ts'
-import { seedAgent, seedCheckpoint, seedEvent, seedExperiment, seedMember, seedMetrics } from './test-rig/seed.ts'
+import { CONFIG, seedAgent, seedCheckpoint, seedEvent, seedExperiment, seedMember, seedMetrics } from './test-rig/seed.ts'
 import { seedInstance, seedLaunch } from './test-rig/seed-herd.ts'
 
 interface Answer { status: number; data: Record<string, unknown> | null; errors: { message: string; extensions?: { code?: string } }[]; message: string }
@@ -75,6 +75,18 @@ describe.skipIf(!ADMIN_URL)('GraphQL', () => {
         await sql.raw(statement).execute(tx)
       })).rejects.toThrow(words)
     }
+  })
+
+  test('a configuration is shown as by REST: without keys and passwords', async () => {
+    const environment = { ...CONFIG.environment, registry_auth: { username: 'me', password: 'secret-3', auth: 'secret-4', identitytoken: null } }
+    const checkpointStorage = { type: 's3', bucket: 'b', prefix: null, endpoint_url: null, access_key: 'secret-1', secret_key: 'secret-2', save_experiment_best: 0, save_trial_best: 1, save_trial_latest: 1 } as const
+    const { experimentId: id } = await seedExperiment(rig.db, { ownerId: rig.adminId, config: { environment, checkpoint_storage: checkpointStorage } })
+    const { data, errors } = await ask(`{experiment(id: ${id}) {config} experiments(first: 50) {nodes {config}}}`)
+    expect(errors).toEqual([])
+    const shown = (await rig.app.inject({ url: `/api/v1/experiments/${id}`, headers: { authorization: `Bearer ${rig.user}` } })).json<{ experiment: { config: unknown } }>().experiment.config
+    expect(data).toMatchObject({ experiment: { config: shown } })
+    expect(JSON.stringify(data)).not.toContain('secret-')
+    expect(shown).toMatchObject({ environment: { registry_auth: { username: 'me', password: '********', auth: '********', identitytoken: null } }, checkpoint_storage: { bucket: 'b', secret_key: '********' } })
   })
 
   test.each<[string, string, RegExp]>([
