@@ -122,6 +122,7 @@ describe.skipIf(!ADMIN_URL)('GraphQL', () => {
     expect(await ask('query ($f: ExperimentFilter) {experiments(first: 1, filter: $f) {nodes {name}}}', { variables: { f: {} } })).toMatchObject({ status: 200, errors: [] })
     expect(await ask(null, { body: JSON.stringify({ query: '{__typename}', variables: { a: 'x'.repeat(120_000) } }) })).toMatchObject({ status: 400, errors: [{ message: expect.stringContaining('the variables have') }] })
     expect((await ask(null, { body: JSON.stringify({ query: 'x'.repeat(200_000) }) })).status).toBe(413)
+    expect((await rig.app.inject('/graphiql')).headers['location']).toBe('/ui/graphql')
     expect((await rig.app.inject({ url: '/graphql', headers: { authorization: `Bearer ${rig.user}` } })).statusCode).toBe(405)
   })
 
