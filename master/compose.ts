@@ -104,6 +104,7 @@ async function serve(common: BootDeps & { recentLog: RecentLog }, people: People
   const commands = makeCommands({ db, storage: config.checkpointStorage, wake: wakes.wake, pools: { pools: names, compute: config.defaultComputePool, aux: config.defaultAuxPool } })
   const graphql = createGraphqlDoor({ db, databaseUrl: config.db.url, log })
   drain.push(() => graphql.close())
+  await graphql.prepare()
   const api = await people.createApi({
     ...common, db, commands, bucket, graphql, feed: createFeed(wakes, signal), clusterId: cluster.clusterId, ready: () => health.up() && bus.connected(),
     settings: {

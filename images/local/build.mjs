@@ -59,6 +59,8 @@ const CHUNKED = {
   // V8 keeps the text of what it has loaded; names stay, for stack traces
   minifyWhitespace: true,
   minifySyntax: true,
+  // Grafast reads it at import, and complains on stderr where nobody set it
+  define: { 'process.env.GRAPHILE_ENV': '"production"' },
   alias: { '@aws-sdk/client-ec2': join(ROOT, 'node_modules/@aws-sdk/client-ec2/dist-es/index.js') },
 }
 

@@ -9,7 +9,7 @@ const METHODS = ['GET', 'POST', 'PATCH', 'PUT', 'DELETE'] as const
 type Method = (typeof METHODS)[number]
 interface Route { method: Method; url: string }
 
-const OPEN = ['/docs/api', '/docs/api/openapi.json', '/info', '/health', '/api/v1/master', '/api/v1/auth/login', '/schemas/experiment.json', '/', '/det', '/det/*', '/ui', '/ui/*']
+const OPEN = ['/graphiql', '/docs/graphql', '/docs/api', '/docs/api/openapi.json', '/info', '/health', '/api/v1/master', '/api/v1/auth/login', '/schemas/experiment.json', '/', '/det', '/det/*', '/ui', '/ui/*']
 const NASTY_SEGMENTS = ['0', '-1', '1', '99999999999999999999', 'x', '%00', 'a%00b', '%20', "'", '..%2f..%2fetc', '%F0%9F%92%A9', 'NaN', '1e9', 'a'.repeat(1500), '00000000-0000-0000-0000-000000000000']
 const NASTY_VALUES = ['', '0', '-1', '1', '2147483648', '99999999999999999999', 'x', '%00', 'true', 'null', '[]', "';--", '%F0%9F%92%A9', 'a'.repeat(5000)]
 const QUERY_KEYS = ['limit', 'offset', 'orderBy', 'sortBy', 'sortByAttr', 'sortByMetric', 'states', 'users', 'userIds', 'labels', 'name', 'archived', 'after', 'experimentId', 'trialId', 'trialIds', 'agentId', 'instanceId', 'pool', 'kind', 'state', 'includeGone', 'group', 'filter', 'metricType', 'agentIds', 'containerIds', 'rankIds', 'levels', 'timestampBefore', 'timestamp_after', 'searchText', 'format', 'experimentIdFilter.incl', 'experimentIdFilter.gt', 'ticket', 'unknown_thing']

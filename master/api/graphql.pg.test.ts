@@ -4,9 +4,9 @@ import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openDb } from '../store/db.ts'
 import { createGraphqlDoor } from '../graphql/door.ts'
-import { NoReader } from '../graphql/reader.ts'
+import { ensureReader, NoReader } from '../graphql/reader.ts'
 import { ADMIN_URL, startRig, type Rig } from './test-rig/rig.ts'
-import { seedAgent, seedCheckpoint, seedEvent, seedExperiment, seedMember, seedMetrics } from './test-rig/seed.ts'
+import { CONFIG, seedAgent, seedCheckpoint, seedEvent, seedExperiment, seedMember, seedMetrics } from './test-rig/seed.ts'
 import { seedInstance, seedLaunch } from './test-rig/seed-herd.ts'
 
 interface Answer { status: number; data: Record<string, unknown> | null; errors: { message: string; extensions?: { code?: string } }[]; message: string }
@@ -77,6 +77,18 @@ describe.skipIf(!ADMIN_URL)('GraphQL', () => {
     }
   })
 
+  test('a configuration is shown as by REST: without keys and passwords', async () => {
+    const environment = { ...CONFIG.environment, registry_auth: { username: 'me', password: 'secret-3', auth: 'secret-4', identitytoken: null } }
+    const checkpointStorage = { type: 's3', bucket: 'b', prefix: null, endpoint_url: null, access_key: 'secret-1', secret_key: 'secret-2', save_experiment_best: 0, save_trial_best: 1, save_trial_latest: 1 } as const
+    const { experimentId: id } = await seedExperiment(rig.db, { ownerId: rig.adminId, config: { environment, checkpoint_storage: checkpointStorage } })
+    const { data, errors } = await ask(`{experiment(id: ${id}) {config} experiments(first: 50) {nodes {config}}}`)
+    expect(errors).toEqual([])
+    const shown = (await rig.app.inject({ url: `/api/v1/experiments/${id}`, headers: { authorization: `Bearer ${rig.user}` } })).json<{ experiment: { config: unknown } }>().experiment.config
+    expect(data).toMatchObject({ experiment: { config: shown } })
+    expect(JSON.stringify(data)).not.toContain('secret-')
+    expect(shown).toMatchObject({ environment: { registry_auth: { username: 'me', password: '********', auth: '********', identitytoken: null } }, checkpoint_storage: { bucket: 'b', secret_key: '********' } })
+  })
+
   test.each<[string, string, RegExp]>([
     ['deep', `{experiments(first: 1) {nodes ${'{parent '.repeat(60)}{id}${'}'.repeat(60)}}}`, /nested deeper/],
     ['wide', `{experiments(first: 1000) {nodes {trials(first: 1000) {nodes {metrics(first: 1000) {nodes {id}}}}}}}`, /more than 20000 rows/],
@@ -105,8 +117,12 @@ describe.skipIf(!ADMIN_URL)('GraphQL', () => {
     expect((await ask('{')).errors[0]?.message).toContain('Syntax Error')
     expect((await ask('query ($n: Int!) {experiments(first: $n) {nodes {id}}}', { variables: {} })).status).toBe(400)
     expect((await ask('mutation {x}')).errors[0]?.message).toContain('only reads')
+    expect((await ask('query a {__typename} query b {__typename}')).status).toBe(400)
+    expect((await ask('{experiments(first: 1, after: "x") {nodes {id}}}')).errors[0]?.message).toContain('Invalid cursor')
+    expect(await ask('query ($f: ExperimentFilter) {experiments(first: 1, filter: $f) {nodes {name}}}', { variables: { f: {} } })).toMatchObject({ status: 200, errors: [] })
     expect(await ask(null, { body: JSON.stringify({ query: '{__typename}', variables: { a: 'x'.repeat(120_000) } }) })).toMatchObject({ status: 400, errors: [{ message: expect.stringContaining('the variables have') }] })
     expect((await ask(null, { body: JSON.stringify({ query: 'x'.repeat(200_000) }) })).status).toBe(413)
+    expect((await rig.app.inject('/graphiql')).headers['location']).toBe('/ui/graphql')
     expect((await rig.app.inject({ url: '/graphql', headers: { authorization: `Bearer ${rig.user}` } })).statusCode).toBe(405)
   })
 
@@ -117,21 +133,37 @@ describe.skipIf(!ADMIN_URL)('GraphQL', () => {
     expect(Object.keys(data ?? {})).toEqual(['__schema'])
   })
 
-  test('a database user that may not make roles: GraphQL says so with the cure, the rest works', async () => {
+  test('a database user that may not make roles: told at the start and to who asks, with a cure that cures', async () => {
     const role = `plain_${process.pid}_${Date.now()}`
-    await sql.raw(`CREATE ROLE ${role} LOGIN PASSWORD 'x'`).execute(rig.db)
+    await sql.raw(`CREATE ROLE ${role} LOGIN PASSWORD 'x'; ALTER SCHEMA drover_public OWNER TO ${role}`).execute(rig.db)
+    const { rows: [now] } = await sql<{ name: string; owner: string }>`SELECT current_database() AS name, current_user AS owner`.execute(rig.db)
     const url = new URL(ADMIN_URL ?? '')
     url.username = role
     url.password = 'x'
+    url.pathname = `/${now?.name}`
+    const told: string[] = []
     const db = openDb(url.href, { max: 1, applicationName: 'plain', onError: () => undefined })
-    const door = createGraphqlDoor({ db, databaseUrl: url.href, log: { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined, child: () => { throw new Error('unused') } } })
+    const door = createGraphqlDoor({ db, databaseUrl: url.href, log: { debug: () => undefined, info: () => undefined, warn: (_, message) => told.push(message), error: () => undefined, child: () => { throw new Error('unused') } } })
     try {
+      await door.prepare()
+      expect(told).toEqual([expect.stringContaining(`GRANT drover_reader TO ${role}`)])
       await expect(door.sdl()).rejects.toThrow(NoReader)
-      await expect(door.sdl()).rejects.toThrow('run: CREATE ROLE drover_reader')
+      // the role is there already, made for the tests' own user
+      await sql.raw(`GRANT drover_reader TO ${role}`).execute(rig.db)
+      await door.prepare()
+      expect(told).toHaveLength(1)
+      expect(await door.sdl()).toContain('type Experiment ')
+      expect(await door.answer({ query: '{experiments(first: 1) {nodes {name}}}', variables: {}, operationName: null })).toEqual({ data: { experiments: { nodes: [{ name: 'vision' }] } } })
     } finally {
       await door.close()
       await db.destroy()
-      await sql.raw(`DROP ROLE ${role}`).execute(rig.db)
+      await sql.raw(`ALTER SCHEMA drover_public OWNER TO ${now?.owner}; REVOKE drover_reader FROM ${role}; DROP ROLE ${role}`).execute(rig.db)
     }
+  })
+
+  test('masters that start at once do not trip over each other', async () => {
+    await sql.raw('REVOKE ALL ON SCHEMA drover_public FROM drover_reader; REVOKE ALL ON ALL TABLES IN SCHEMA drover_public FROM drover_reader').execute(rig.db)
+    await Promise.all(Array.from({ length: 6 }, () => ensureReader(rig.db)))
+    expect((await ask('{agents(first: 1) {nodes {id}}}')).errors).toEqual([])
   })
 })

@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifySchema, RouteOptions } from 'fastify'
 import { DETERMINED_VERSION, DROVER_VERSION } from '../../protocol/wire/version.ts'
 
 /** What is no REST: pages, files of the WebUI, the WebSocket. */
-const NOT_DESCRIBED = /^\/(ui|det)(\/|$)|^\/$|^\/docs\/|^\/api\/v1\/drover\/live$/
+const NOT_DESCRIBED = /^\/(ui|det)(\/|$)|^\/$|^\/docs\/|^\/graphiql$|^\/api\/v1\/drover\/live$/
 
 const ERROR = {
   description: 'refused, or failed; the message names the field and the cure',

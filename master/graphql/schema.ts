@@ -30,7 +30,8 @@ export async function openSchema(db: Db, url: string): Promise<Served> {
     disablePlugins: ['NodePlugin', 'NodeAccessorPlugin', 'AddNodeInterfaceToSuitableTypesPlugin', 'QueryQueryPlugin', 'PgMutationCreatePlugin', 'PgMutationUpdateDeletePlugin', 'PgConditionArgumentPlugin', 'PgConditionCustomFieldsPlugin'],
     pgServices: [service],
     // filters over relations let one query touch every row of three tables
-    schema: { defaultBehavior: '-mutation', connectionFilterRelations: false, connectionFilterComputedColumns: false, connectionFilterSetofFunctions: false },
+    // an empty filter, or none, is what a page sends whose boxes are empty
+    schema: { defaultBehavior: '-mutation', connectionFilterAllowEmptyObjectInput: true, connectionFilterAllowNullInput: true, connectionFilterRelations: false, connectionFilterComputedColumns: false, connectionFilterSetofFunctions: false },
     grafast: { context: () => ({ pgSettings: { role: READER, default_transaction_read_only: 'on', transaction_read_only: 'on', statement_timeout: String(STATEMENT_MS), search_path: 'drover_public' } }) },
   }
   const { schema, resolvedPreset } = await makeSchema(preset)

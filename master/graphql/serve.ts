@@ -1,5 +1,5 @@
 import { GraphQLError, lexicographicSortSchema, printSchema, validate, type ExecutionResult, type GraphQLFormattedError } from 'postgraphile/graphql'
-import { execute, hookArgs } from 'postgraphile/grafast'
+import { execute, hookArgs, isSafeError } from 'postgraphile/grafast'
 import type { Log } from '../../protocol/kit/log.ts'
 import type { Db } from '../store/db.ts'
 import { boundCost } from './cost.ts'
@@ -43,7 +43,7 @@ export async function openGraphql({ db, databaseUrl, log }: { db: Db; databaseUr
     const args = { schema, document, variableValues: variables, operationName, resolvedPreset, requestContext: {}, contextValue: {} }
     await hookArgs(args)
     const result = (await execute(args)) as ExecutionResult
-    return { data: result.data, ...(result.errors === undefined ? {} : { errors: result.errors.map((one) => told(one, log)) }) }
+    return { ...('data' in result ? { data: result.data } : {}), ...(result.errors === undefined ? {} : { errors: result.errors.map((one) => told(one, log)) }) }
   }
 
   return {
@@ -67,6 +67,7 @@ function told(error: GraphQLError, log: Log): GraphQLFormattedError {
   if (cause === undefined || cause === null || cause instanceof GraphQLError) return error.toJSON()
   if (cause instanceof Error && 'code' in cause && cause.code === '57014') return { message: 'the database took longer than 5 s: ask for shorter pages, or filter by a key', ...placeOf(error), extensions: { code: 'TIMEOUT' } }
   if (cause instanceof Error && 'code' in cause && typeof cause.code === 'string' && /^(22|42)/.test(cause.code)) return { message: `a value does not fit: ${cause.message}`, ...placeOf(error), extensions: { code: 'BAD_VALUE' } }
+  if (cause instanceof Error && isSafeError(cause)) return { message: cause.message, ...placeOf(error), extensions: { code: 'BAD_VALUE' } }
   log.warn({ err: cause, path: error.path }, 'a GraphQL query failed')
   return { message: 'the query failed within the master; its log says why', ...placeOf(error), extensions: { code: 'INTERNAL' } }
 }

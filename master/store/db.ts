@@ -8,6 +8,7 @@ import * as harness from './migrations/0009-harness.ts'
 import * as search from './migrations/0006-search.ts'
 import * as things from './migrations/0007-things.ts'
 import * as views from './migrations/0008-views.ts'
+import * as hiddenKeys from './migrations/0015-hidden-keys.ts'
 import { prepareStatements } from './prepared.ts'
 import type { Database } from './schema.ts'
 
@@ -23,6 +24,7 @@ const MIGRATIONS: Readonly<Record<string, { up: string }>> = {
   '0007-things': things,
   '0008-views': views,
   '0009-harness': harness,
+  '0015-hidden-keys': hiddenKeys,
 }
 
 pg.types.setTypeParser(pg.types.builtins.INT8, Number)

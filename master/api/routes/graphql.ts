@@ -32,6 +32,9 @@ export function graphqlRoutes(app: FastifyInstance, deps: ApiDeps): void {
 
   app.get('/graphql', () => { throw new ApiFault(405, 'GraphQL is asked by POST, with {"query": "..."}; the page to try it is /ui/graphql') })
 
+  // where other servers have the page
+  for (const url of ['/graphiql', '/docs/graphql']) app.get(url, { config: { access: 'public' } }, (_request, reply) => reply.redirect('/ui/graphql', 302))
+
   app.get('/graphql/schema.graphql', async (request, reply) => {
     userOf(request)
     return reply.type('text/plain; charset=utf-8').send(await opened(() => deps.graphql.sdl()))

@@ -26,6 +26,7 @@ const PatchBody = Type.Object({
   password: Type.Optional(Password), isHashed: Type.Optional(Type.Boolean()), remote: Type.Optional(Type.Boolean()), agentUserGroup: Type.Optional(HostUser),
 })
 const UserParams = Type.Object({ user: Id })
+const NameParams = Type.Object({ user: Type.String({ maxLength: 256 }) })
 
 export function userRoutes(app: FastifyInstance, deps: ApiDeps): void {
   const { db } = deps
@@ -42,7 +43,7 @@ export function userRoutes(app: FastifyInstance, deps: ApiDeps): void {
     return { user: userShape(user) }
   })
 
-  app.get<{ Params: { user: string } }>('/api/v1/users/:user/by-username', async (request) => {
+  app.get<{ Params: Type.Static<typeof NameParams> }>('/api/v1/users/:user/by-username', { schema: { params: NameParams } }, async (request) => {
     const user = await findUserByName(db, request.params.user)
     if (!user) throw notFound('user', request.params.user)
     return { user: userShape(user) }
