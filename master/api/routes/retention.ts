@@ -11,7 +11,7 @@ import { sizesAsText } from '../shapes/checkpoint.ts'
 import { answerTo, mustFindExperiment } from './experiments.ts'
 
 const Count = Type.Optional(Type.Integer({ minimum: 0, maximum: 1_000_000 }))
-const PolicyQuery = Type.Object({ save_experiment_best: Count, save_trial_best: Count, save_trial_latest: Count })
+const PolicyQuery = Type.Object({ saveExperimentBest: Count, saveTrialBest: Count, saveTrialLatest: Count })
 type PolicyQuery = Type.Static<typeof PolicyQuery>
 type Asked = { Params: { id: number }; Querystring: PolicyQuery }
 
@@ -47,7 +47,7 @@ export async function applyRetention(deps: ApiDeps, id: number, by: UserCaller):
 
 function keptOf({ settings }: ApiDeps, row: ExperimentRow, asked: PolicyQuery): Kept {
   const own = row.config.checkpoint_storage ?? settings.checkpointStorage
-  return { experimentBest: asked.save_experiment_best ?? own.save_experiment_best, trialBest: asked.save_trial_best ?? own.save_trial_best, trialLatest: asked.save_trial_latest ?? own.save_trial_latest }
+  return { experimentBest: asked.saveExperimentBest ?? own.save_experiment_best, trialBest: asked.saveTrialBest ?? own.save_trial_best, trialLatest: asked.saveTrialLatest ?? own.save_trial_latest }
 }
 
 function goingOf({ db }: ApiDeps, { id, config }: ExperimentRow, kept: Kept): Promise<Going[]> {

@@ -145,6 +145,8 @@ export const experimentRows: readonly Row[] = [
       await exam.ok('experiment', 'set', 'weight', id, '1')
       await exam.ok('experiment', 'set', 'log-retention', id, '--days', '30')
       await exam.ok('experiment', 'set', 'gc-policy', id, '--save-experiment-best', '2', '--save-trial-best', '3', '--save-trial-latest', '4', '--yes')
+      const preview = await exam.det(['experiment', 'set', 'gc-policy', exam.fact('done'), '--save-experiment-best', '0', '--save-trial-best', '0', '--save-trial-latest', '1'], { input: ['n'] })
+      expect(preview.out).toMatch(/This policy will delete \d+ checkpoints with validations and \d+ checkpoints without validations/)
       const { experiment } = await exam.stack.client.get<{ experiment: { name: string; description: string; config: Record<string, object> } }>(`/api/v1/experiments/${id}`)
       expect([experiment.name, experiment.description]).toEqual(['another name', 'what it is for'])
       expect(experiment.config).toMatchObject({ resources: { priority: 7, max_slots: 2 }, retention_policy: { log_retention_days: 30 }, checkpoint_storage: { save_experiment_best: 2, save_trial_best: 3, save_trial_latest: 4 } })
