@@ -13,6 +13,7 @@ if (missing) process.stderr.write(`the fuzzing of the API is skipped: ${missing}
 
 /** They end the session that asks, follow without end, or are no REST; the attack on the package's routes asks the streams. */
 const NOT_ASKED = String.raw`^/api/v1/auth/|/logs$|/drover/ticket$|/drover/alarms/brake|/master/logs$|trials-(sample|snapshot)|metrics-names|signals/preemption|rendezvous`
+// one worker: ast.parse of Python 3.11 fails in two threads at once (python/cpython#106905)
 const SECONDS = 100
 
 describe.skipIf(missing !== null)('the REST API by its own description', () => {
@@ -31,7 +32,7 @@ describe.skipIf(missing !== null)('the REST API by its own description', () => {
   test('a fuzzer that reads it finds no 500, whatever it sends', async () => {
     const args = [
       'run', `${stack.url}/docs/api/openapi.json`, '--header', `Authorization: Bearer ${stack.client.token}`, '--checks', 'not_a_server_error', '--phases', 'coverage,fuzzing', '--exclude-path-regex', NOT_ASKED,
-      '--max-examples', '15', '--max-time', String(SECONDS), '--seed', '20261125', '--generation-deterministic', '--no-shrink', '--continue-on-failure', '--request-timeout', '10', '--workers', '2', '--no-color', '--warnings', 'off', '--suppress-health-check', 'all',
+      '--max-examples', '15', '--max-time', String(SECONDS), '--seed', '20261125', '--generation-deterministic', '--no-shrink', '--continue-on-failure', '--request-timeout', '10', '--workers', '1', '--no-color', '--warnings', 'off', '--suppress-health-check', 'all',
     ]
     const child = spawn(SCHEMATHESIS ?? '', args, { cwd: dir, env: { PATH: process.env['PATH'], HOME: dir }, stdio: ['ignore', 'pipe', 'pipe'] })
     const [out, err] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')])
