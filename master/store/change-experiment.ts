@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import { canMoveExperiment, isTerminal } from '../../protocol/words/states.ts'
+import { canMoveExperiment, isTerminal, type ExperimentState } from '../../protocol/words/states.ts'
 import type { ExperimentConfig } from '../../protocol/words/experiment-config.ts'
 import { toJsonb } from './clean.ts'
 import type { CommandResult, ExperimentChange } from './commands.ts'
@@ -60,13 +60,16 @@ export function setLabel(db: Db, id: number, label: string, present: boolean): P
  * An ended experiment goes on with a changed configuration: its trial gets a new allocation, which resumes from the newest
  * committed checkpoint (I5), under a higher epoch (I3). A trial that had ended is opened again here and nowhere else (I6).
  */
-export function continueExperiment(db: Db, id: number, next: { config: ExperimentConfig; pool: string }, by: string): Promise<CommandResult> {
+export async function continueExperiment(db: Db, id: number, next: { config: ExperimentConfig; pool: string }, by: string): Promise<CommandResult> {
+  // one that is at work is refused without a lock: the loops hold its rows, in another order
+  const now = await db.selectFrom('experiments').select('state').where('id', '=', id).executeTakeFirst()
+  if (now && !isContinuable(now.state)) return notEnded(id, now.state)
   return db.transaction().execute(async (tx): Promise<CommandResult> => {
     await sql`SELECT 1 FROM tasks WHERE experiment_id = ${id} ORDER BY id FOR UPDATE`.execute(tx)
     const trials = await tx.selectFrom('trials').select(['id', 'task_id', 'state']).where('experiment_id', '=', id).orderBy('id').forUpdate().execute()
     const row = await tx.selectFrom('experiments').select(['state', 'archived']).where('id', '=', id).forUpdate().executeTakeFirst()
     if (!row) return { kind: 'not-found' }
-    if (!isTerminal(row.state) || !canMoveExperiment(row.state, 'ACTIVE')) return { kind: 'conflict', message: `experiment ${id} is ${row.state}: only one that has ended can be continued; activate a paused one` }
+    if (!isContinuable(row.state)) return notEnded(id, row.state)
     if (row.archived) return { kind: 'conflict', message: `experiment ${id} is archived: unarchive it first` }
     if (next.config.searcher.name !== 'single') return { kind: 'conflict', message: `experiment ${id} would go on as a search (${next.config.searcher.name}): write searcher.name: single, or submit it anew` }
     const [trial] = trials
@@ -75,6 +78,12 @@ export function continueExperiment(db: Db, id: number, next: { config: Experimen
     await addEvents(tx, [{ kind: 'experiment-state', experimentId: id, trialId: trial.id, text: `experiment ${id} was continued by ${by}`, data: { from: row.state, to: 'ACTIVE' } }])
     return { kind: 'done' }
   })
+}
+
+const isContinuable = (state: ExperimentState): boolean => isTerminal(state) && canMoveExperiment(state, 'ACTIVE')
+
+function notEnded(id: number, state: ExperimentState): CommandResult {
+  return { kind: 'conflict', message: `experiment ${id} is ${state}: only one that has ended can be continued; activate a paused one` }
 }
 
 async function reopen(tx: Tx, id: number, trial: { id: number; task_id: string }, { config, pool }: { config: ExperimentConfig; pool: string }): Promise<void> {
