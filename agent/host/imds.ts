@@ -1,7 +1,7 @@
 import { request } from 'node:http'
 import type { Clock } from '../../protocol/kit/clock.ts'
 
-/** unreachable: no connection. timeout: no whole answer within the deadline. refused: any status but 200 and 404. broken: an answer that is not what EC2 writes. */
+/** unreachable: no connection. timeout: no whole answer within the deadline. refused: a status that is neither 200 nor 404. broken: an answer that is not what EC2 writes. */
 export type ImdsErrorKind = 'unreachable' | 'timeout' | 'refused' | 'broken'
 
 export class ImdsError extends Error {

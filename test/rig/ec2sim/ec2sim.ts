@@ -17,7 +17,7 @@ export interface Ec2SimOptions {
   /** base URL of a moto_server */
   moto: string
   clock?: Clock
-  /** default: any free one */
+  /** a free one where it is left out */
   port?: number
   region?: string
 }

@@ -24,7 +24,7 @@ export interface Rule {
   status?: number
   message?: string
   delayMs?: number
-  /** the connection breaks before the call has any effect, or after it has all of it */
+  /** the connection breaks before the call has an effect, or after it has all of it */
   drop?: 'before' | 'after'
 }
 
